@@ -1,0 +1,1 @@
+"""Admissions: who may enter, by which signed code."""

@@ -1,0 +1,1 @@
+"""Scans at the door and their answers."""

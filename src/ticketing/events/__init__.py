@@ -1,0 +1,1 @@
+"""Events, their categories, ticket types, sale windows and capacity."""

@@ -1,0 +1,1 @@
+"""The outside world behind ports: payment providers, mail, the clock."""

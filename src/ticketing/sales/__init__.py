@@ -1,0 +1,1 @@
+"""Offers, holds, orders and refunds: settles payments and issues admissions."""

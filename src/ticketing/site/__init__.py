@@ -1,0 +1,1 @@
+"""Joins all routes into one application, and turns refusals into HTTP answers."""

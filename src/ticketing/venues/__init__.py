@@ -1,0 +1,1 @@
+"""Venues: where events take place, and what is there."""

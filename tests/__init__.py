@@ -1,0 +1,1 @@
+"""The specification: one sentence each, run against real stores."""
