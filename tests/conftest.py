@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Repeatable by default, so that a red run is about the change at hand; HYPOTHESIS_PROFILE=explore searches anew each time.
+# Repeatable by default, so that a red run is about the change at hand; HYPOTHESIS_PROFILE=explore searches anew.
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))

@@ -1,0 +1,56 @@
+# Everything that is done with this repository, by name. It needs make and a Python of 3.11 or newer.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+export PYTHON
+
+.PHONY: help install run test check lint types order format coverage bench bench-full lock clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## Make .venv and install what uv.lock says, with the tools of tests and checks
+	@.ci/install dev
+
+run: ## Install what running needs, then serve the demo with real events
+	@.ci/install core
+	$(BIN)/ticket demo
+
+test: check ## Check, then run every test; ARGS="-k hold" picks some
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: lint types order ## Lint, types and order of imports
+
+lint: install
+	$(BIN)/ruff check .
+
+types: install
+	$(BIN)/mypy
+
+order: install
+	$(BIN)/lint-imports
+
+format: install ## Lay out the code and mend what the linter can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+coverage: install ## Run every test and list the lines that none reached
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+bench: install ## Measure against the stated references (minutes)
+	$(BIN)/python -m bench
+
+bench-full: install ## Measure with ten million orders too (long)
+	$(BIN)/python -m bench --full
+
+lock: install ## Resolve the dependencies anew, after pyproject.toml changed
+	env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
+		UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never $(BIN)/uv lock
+
+clean: ## Remove what the other targets made, .venv included
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
