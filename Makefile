@@ -49,7 +49,7 @@ bench-full: install ## Measure with ten million orders too (long)
 
 lock: install ## Resolve the dependencies anew, after pyproject.toml changed
 	env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
-		UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never $(BIN)/uv lock
+		UV_NO_CONFIG=1 UV_SYSTEM_CERTS=true UV_PYTHON_DOWNLOADS=never $(BIN)/uv lock
 
 clean: ## Remove what the other targets made, .venv included
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist
