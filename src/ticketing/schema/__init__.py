@@ -1,0 +1,1 @@
+"""Every table, key and index, declared once for all engines."""

@@ -1,0 +1,1 @@
+"""The engines behind the storage port. They know no feature."""

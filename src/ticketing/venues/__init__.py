@@ -1,1 +1,1 @@
-"""Venues: where events take place, and what is there."""
+"""Venues: the places where events take place."""

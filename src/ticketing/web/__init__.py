@@ -1,0 +1,1 @@
+"""Tools of the faces, of no feature: JSON answers, bodies, idempotency, routing."""

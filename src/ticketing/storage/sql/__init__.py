@@ -1,0 +1,1 @@
+"""One adapter for SQLite (and PostgreSQL), its migrations and its search."""

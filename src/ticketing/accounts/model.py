@@ -1,0 +1,108 @@
+"""People and what they come with: users, sessions, API keys, door devices, and the principal of a request."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+
+class UserType(Enum):
+    """What a user may be. A guest bought without a login."""
+
+    GUEST = "guest"
+    REGULAR = "regular"
+    ORGANIZER = "organizer"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person. `password` is an argon2id hash, None for a guest."""
+
+    user_id: str
+    username: str | None
+    email: str
+    password: str | None
+    first_name: str
+    last_name: str
+    phone: str | None
+    address: str | None
+    user_type: UserType
+    organizer_requested: bool
+    created_date_time: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A log-in; its token is `ses_<id>.<secret>`, of which only a hash is stored."""
+
+    session_id: str
+    user_id: str
+    secret_hash: str
+    created_date_time: datetime
+    expires_at: datetime
+
+
+class Scope(Enum):
+    """What an API key may be used for."""
+
+    READ = "read"
+    EVENTS = "events"
+    ORDERS = "orders"
+    CHECK_INS = "check_ins"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key of a user for programs; its token is `tk_<id>.<secret>`, of which only a hash is stored."""
+
+    api_key_id: str
+    user_id: str
+    name: str
+    secret_hash: str
+    scopes: tuple[Scope, ...]
+    created_date_time: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A scanner at one event's door; its token is `dev_<id>.<secret>`, of which only a hash is stored."""
+
+    device_id: str
+    event_id: str
+    name: str
+    secret_hash: str
+    created_date_time: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. At most one of `user`, `device` and `order_token` is set; none of them is a stranger.
+
+    `scopes` limits a user who comes with an API key; None is a person with a session, who may do all that the user may.
+    """
+
+    user: User | None = None
+    scopes: frozenset[Scope] | None = None
+    session_id: str | None = None
+    device: Device | None = None
+    order_token: str | None = None
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether the request came without credentials."""
+        return self.user is None and self.device is None and self.order_token is None
+
+    @property
+    def idempotency_scope(self) -> str:
+        """Whose idempotency keys these are."""
+        if self.user is not None:
+            return self.user.user_id
+        if self.device is not None:
+            return self.device.device_id
+        return "stranger"
+
+
+STRANGER = Principal()

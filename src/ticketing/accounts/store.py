@@ -1,0 +1,115 @@
+"""The reads and records of users, sessions, API keys and devices."""
+
+from ticketing.accounts.model import ApiKey, Device, Scope, Session, User, UserType
+from ticketing.base.store import Page, Store
+from ticketing.base.tables import Record
+from ticketing.schema.tables import API_KEYS, DEVICES, SESSIONS, UNIQUES, USERS, index
+
+
+def user_of(record: Record) -> User:
+    """The user in a row of `users`."""
+    return User(
+        user_id=record["user_id"],
+        username=record["username"],
+        email=record["email"],
+        password=record["password"],
+        first_name=record["first_name"],
+        last_name=record["last_name"],
+        phone=record["phone"],
+        address=record["address"],
+        user_type=UserType(record["user_type"]),
+        organizer_requested=record["organizer_requested"],
+        created_date_time=record["created_date_time"],
+        version=record["version"],
+    )
+
+
+def user_record(user: User) -> Record:
+    """The row of `users` for a user."""
+    return {
+        "user_id": user.user_id,
+        "username": user.username,
+        "email": user.email,
+        "password": user.password,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "phone": user.phone,
+        "address": user.address,
+        "user_type": user.user_type.value,
+        "user_shard": None if user.user_type is UserType.GUEST else "0",
+        "organizer_requested": user.organizer_requested,
+        "created_date_time": user.created_date_time,
+        "version": user.version,
+    }
+
+
+def normal_email(email: str) -> str:
+    """The form in which e-mail addresses are compared: lower case."""
+    return email.strip().lower()
+
+
+async def read_user(store: Store, user_id: str) -> User | None:
+    """The user with this id."""
+    record = await store.get(USERS, (user_id,))
+    return None if record is None else user_of(record)
+
+
+async def read_user_by_email(store: Store, email: str) -> User | None:
+    """The user with a login whose address this is."""
+    marker = await store.get(UNIQUES, (f"email#{normal_email(email)}",))
+    return None if marker is None else await read_user(store, marker["target_id"])
+
+
+def session_of(record: Record) -> Session:
+    """The session in a row of `sessions`."""
+    return Session(**record)
+
+
+def session_record(session: Session) -> Record:
+    """The row of `sessions` for a session."""
+    return {name: getattr(session, name) for name in SESSIONS.column_names}
+
+
+async def read_session(store: Store, session_id: str) -> Session | None:
+    """The session with this id."""
+    record = await store.get(SESSIONS, (session_id,))
+    return None if record is None else session_of(record)
+
+
+def api_key_of(record: Record) -> ApiKey:
+    """The API key in a row of `api_keys`."""
+    return ApiKey(**{**record, "scopes": tuple(Scope(scope) for scope in record["scopes"])})
+
+
+def api_key_record(key: ApiKey) -> Record:
+    """The row of `api_keys` for a key."""
+    return {name: getattr(key, name) for name in API_KEYS.column_names} | {
+        "scopes": [scope.value for scope in key.scopes]
+    }
+
+
+async def read_api_key(store: Store, api_key_id: str) -> ApiKey | None:
+    """The API key with this id."""
+    record = await store.get(API_KEYS, (api_key_id,))
+    return None if record is None else api_key_of(record)
+
+
+def device_of(record: Record) -> Device:
+    """The device in a row of `devices`."""
+    return Device(**record)
+
+
+def device_record(device: Device) -> Record:
+    """The row of `devices` for a device."""
+    return {name: getattr(device, name) for name in DEVICES.column_names}
+
+
+async def read_device(store: Store, device_id: str) -> Device | None:
+    """The device with this id."""
+    record = await store.get(DEVICES, (device_id,))
+    return None if record is None else device_of(record)
+
+
+async def page_of_users(store: Store, *, limit: int, cursor: str | None) -> Page:
+    """Rows of users with a login, oldest first."""
+    return await store.query(index("users_with_login"), "0", limit=limit, cursor=cursor)

@@ -1,0 +1,75 @@
+"""Every bound of the house with its reason, in one place. What passes one gets a clear refusal."""
+
+from datetime import timedelta
+from typing import Final
+
+# The storage port
+CHANGES_PER_COMMIT_MAX: Final = 100
+"""DynamoDB takes at most 100 actions in a transaction."""
+COMMIT_BYTES_MAX: Final = 4 * 1024 * 1024
+"""DynamoDB takes at most 4 MB in a transaction."""
+POOL_MAX: Final = 10**12
+"""More than the people on earth; a pool without a limit starts here, and sums stay far below 2**63."""
+COMMITS_WAITING_MAX: Final = 4096
+"""Commits that may wait for the writer. At some thousands a second that is under a second of waiting."""
+COMMITS_PER_BATCH_MAX: Final = 512
+"""Commits made durable at once: past this a longer batch gains nothing and delays its first."""
+
+# Requests
+BODY_BYTES_MAX: Final = 1024 * 1024
+"""No request of ours needs more than a few kilobytes; imports go through the command line."""
+PAGE_LIMIT_MAX: Final = 100
+PAGE_LIMIT: Final = 20
+IDEMPOTENCY_KEY_LENGTH_MAX: Final = 255
+"""As Stripe's. A UUID has 36."""
+IDEMPOTENCY_KEPT: Final = timedelta(hours=72)
+"""A client that retries for longer than three days has lost its answer for other reasons."""
+
+# Texts
+NAME_LENGTH_MAX: Final = 200
+TEXT_LENGTH_MAX: Final = 10_000
+SHORT_TEXT_LENGTH_MAX: Final = 500
+EMAIL_LENGTH_MAX: Final = 254
+"""RFC 5321: a path has 256 octets with its angle brackets."""
+URL_LENGTH_MAX: Final = 2_000
+PASSWORD_LENGTH_MIN: Final = 8
+PASSWORD_LENGTH_MAX: Final = 256
+"""Bounds the work of argon2; ASVS asks to allow at least 64."""
+
+# Events
+TAGS_MAX: Final = 20
+TAG_LENGTH_MAX: Final = 50
+LINKS_MAX: Final = 10
+AMENITIES_MAX: Final = 50
+CATEGORIES_PER_EVENT_MAX: Final = 10
+TICKET_TYPES_PER_EVENT_MAX: Final = 50
+"""All of an event's ticket types are read with it, and cancelling it changes each in one commit."""
+CATEGORIES_MAX: Final = 1_000
+EVENT_DURATION_MAX: Final = timedelta(days=366)
+CAPACITY_MAX: Final = 10_000_000
+QUANTITY_MAX: Final = 10_000_000
+
+# Sales
+ORDER_LINES_MAX: Final = 20
+"""Each line is up to three changes of the commit that places the order."""
+TICKETS_PER_ORDER_MAX: Final = 50
+"""Each ticket is an admission inserted in the commit that completes the order, which has 100 changes at most."""
+HOLD_SECONDS_MAX: Final = 24 * 3600
+HOLD_EXTENSIONS_MAX: Final = 10
+"""WCAG 2.2.1: ten times the default satisfies it."""
+REFUNDS_PER_ORDER_MAX: Final = 100
+PAYMENTS_PER_ORDER_MAX: Final = 50
+"""Declined cards are tried again; fifty attempts on one order are not a person's."""
+
+# Accounts
+SESSION_LASTS: Final = timedelta(days=14)
+API_KEYS_PER_USER_MAX: Final = 50
+DEVICES_PER_EVENT_MAX: Final = 200
+
+# Imports
+IMPORT_BYTES_MAX: Final = 20 * 1024 * 1024
+"""Read into memory at once. Twenty thousand lines of a spreadsheet are a few megabytes."""
+IMPORT_LINES_MAX: Final = 20_000
+IMPORT_FIELD_LENGTH_MAX: Final = TEXT_LENGTH_MAX
+IMPORT_MISTAKES_MAX: Final = 1_000
+"""More mistakes have one cause, and nobody reads them; the last line says how many were left out."""

@@ -1,0 +1,121 @@
+"""The conditional changes that a commit is made of. Each says by itself when it holds."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from ticketing.base.tables import Key, Record, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Stores a new record; holds only if its key is free."""
+
+    table: Table
+    record: Record
+
+    @property
+    def key(self) -> Key:
+        """The key of the changed item."""
+        return self.table.key_of(self.record)
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Stores the record in place of the one that was read; holds only if that one's version still stands.
+
+    `record` carries the version that was read; it is stored with the next. Pools keep what they have.
+    """
+
+    table: Table
+    record: Record
+
+    @property
+    def key(self) -> Key:
+        """The key of the changed item."""
+        return self.table.key_of(self.record)
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Deletes a record; holds only if it stands as it was read (`version`), or at all where the table has no versions."""
+
+    table: Table
+    key: Key
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Changes nothing; holds only if the record still has the version that was read."""
+
+    table: Table
+    key: Key
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A count in one column of one record, of places that can be taken and given back."""
+
+    table: Table
+    key: Key
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Takes `count` out of a pool; holds only if at least `down_to` remain afterwards.
+
+    With `initial`, a pool whose record does not exist begins as that record, whose pool column says what it starts with.
+    """
+
+    pool: Pool
+    count: int
+    down_to: int = 0
+    initial: Record | None = field(default=None, compare=False)
+
+    @property
+    def table(self) -> Table:
+        """The table of the changed item."""
+        return self.pool.table
+
+    @property
+    def key(self) -> Key:
+        """The key of the changed item."""
+        return self.pool.key
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """Puts `count` back into a pool; holds only if the pool exists."""
+
+    pool: Pool
+    count: int
+
+    @property
+    def table(self) -> Table:
+        """The table of the changed item."""
+        return self.pool.table
+
+    @property
+    def key(self) -> Key:
+        """The key of the changed item."""
+        return self.pool.key
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Stores a record that has `expires_at`; holds only if its key is free or its holder's time ran out by `now`."""
+
+    table: Table
+    record: Record
+    now: datetime
+
+    @property
+    def key(self) -> Key:
+        """The key of the changed item."""
+        return self.table.key_of(self.record)
+
+
+Change: TypeAlias = Insert | Replace | Remove | Check | Take | Give | Claim

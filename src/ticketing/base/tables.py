@@ -1,0 +1,97 @@
+"""What a declared table, column and index are; the declarations themselves stand in `schema/tables.py`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any, TypeAlias
+
+Value: TypeAlias = str | int | bool | datetime | list[Any] | dict[str, Any] | None
+Record: TypeAlias = dict[str, Any]
+"""Column name to value, each of the type its column's kind says (see `Value`)."""
+Key: TypeAlias = tuple[str, ...]
+
+
+class Kind(Enum):
+    """What a column holds. There are no floats anywhere."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    TIME = "time"
+    JSON = "json"
+    POOL = "pool"
+    """An integer that only Take and Give write: Insert sets it, Replace leaves it alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One typed column. `check` is an SQL condition on it, `references` a table whose key it must name."""
+
+    name: str
+    kind: Kind = Kind.TEXT
+    nullable: bool = False
+    references: str | None = None
+    check: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A way to find records of one table: those with one value of `partition`, in order of `sort`.
+
+    Records whose partition is null are not in the index. The table's key is appended to `sort`, so that positions are unique.
+    `lags` says that on DynamoDB the answer may be older than the last write: it nominates, and a condition decides.
+    """
+
+    name: str
+    table: str
+    partition: str
+    sort: tuple[str, ...]
+    answers: str
+    lags: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: its SQL name, its name in the founding document's DynamoDB schema, its key of one or two columns.
+
+    `sql_only` columns are computed by SQL for whoever knows the founding schema, and are not part of a record.
+    """
+
+    name: str
+    dynamo_name: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    indexes: tuple[Index, ...] = ()
+    sql_only: tuple[str, ...] = ()
+    sorted_keys: bool = True
+    """Keys grow with time, so that SQLite keeps the rows in key order; off where keys are hashes."""
+    column_names: tuple[str, ...] = field(init=False)
+    by_name: Mapping[str, Column] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "column_names", tuple(column.name for column in self.columns))
+        object.__setattr__(self, "by_name", {column.name: column for column in self.columns})
+        assert 1 <= len(self.key) <= 2
+        assert all(name in self.by_name for name in self.key)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def key_of(self, record: Mapping[str, Any]) -> Key:
+        """The key of a record of this table."""
+        return tuple(str(record[name]) for name in self.key)
+
+    def index(self, name: str) -> Index:
+        """The index of this name. The table must have it."""
+        return next(index for index in self.indexes if index.name == name)
+
+    @property
+    def versioned(self) -> bool:
+        """Whether records carry a version, which Replace and Check need."""
+        return "version" in self.by_name
+
+
+def attribute_name(column_name: str) -> str:
+    """The founding document's spelling of a column: `venue_id` is `VenueID`, `image_url` is `ImageURL`."""
+    return "".join({"id": "ID", "url": "URL"}.get(word, word.capitalize()) for word in column_name.split("_"))

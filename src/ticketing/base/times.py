@@ -1,0 +1,28 @@
+"""Points in time: always aware, in UTC, written in RFC 3339."""
+
+from datetime import UTC, datetime
+
+
+def written(moment: datetime) -> str:
+    """RFC 3339 in UTC with microseconds, of fixed width, so that text order is time order."""
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+def read(text: str) -> datetime:
+    """The moment that `written` wrote; also reads any RFC 3339 time with an offset. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time needs its offset from UTC")
+    return moment.astimezone(UTC)
+
+
+def shown(moment: datetime) -> str:
+    """RFC 3339 in UTC as the API shows it: whole seconds without a fraction, else microseconds."""
+    if moment.microsecond == 0:
+        return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return written(moment)
+
+
+def milliseconds(moment: datetime) -> int:
+    """Unix milliseconds of a moment."""
+    return int(moment.timestamp() * 1000)

@@ -1,0 +1,105 @@
+"""The only table from the kind of a refusal to an HTTP status, and how every error becomes a problem document."""
+
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ticketing.base.errors import Kind, NotFound, Refusal
+from ticketing.web.bodies import field_errors
+from ticketing.web.replies import PROBLEM_JSON, STATUS_OF_KIND, encoded, problem
+
+log = structlog.get_logger()
+
+STATUS_OF_KIND.update(
+    {
+        Kind.BAD_REQUEST: 400,
+        Kind.UNAUTHENTICATED: 401,
+        Kind.NOT_FOUND: 404,
+        Kind.WRONG_METHOD: 405,
+        Kind.CONFLICT: 409,
+        Kind.CHANGED_MEANWHILE: 412,
+        Kind.TOO_LARGE: 413,
+        Kind.WRONG_MEDIA: 415,
+        Kind.WRONG_HOST: 421,
+        Kind.NOT_ALLOWED: 422,
+        Kind.TOO_MANY: 429,
+        Kind.BUSY: 503,
+    }
+)
+
+RETRY_AFTER_SECONDS: Final = "1"
+
+
+class WrongMethod(Refusal):
+    """The path exists, but not with this method."""
+
+    code = "method_not_allowed"
+    kind = Kind.WRONG_METHOD
+    title = "This path does not take this method."
+
+
+class BadRequest(Refusal):
+    """The request could not be read."""
+
+    code = "bad_request"
+    kind = Kind.BAD_REQUEST
+    title = "This request could not be read."
+
+
+def refused(request: Request, refusal: Refusal) -> Response:
+    """The response of a refusal."""
+    headers: dict[str, str] = {}
+    if refusal.kind in (Kind.BUSY, Kind.TOO_MANY):
+        headers["Retry-After"] = str(refusal.facts.get("retry_after", RETRY_AFTER_SECONDS))
+    if refusal.kind is Kind.UNAUTHENTICATED:
+        headers["WWW-Authenticate"] = "Bearer"
+    body = problem(refusal, instance=request.url.path)
+    return Response(encoded(body), status_code=body["status"], headers=headers, media_type=PROBLEM_JSON)
+
+
+def install(app: FastAPI) -> None:
+    """Every refusal, validation error and stray exception of this application is answered as a problem document."""
+
+    async def on_refusal(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refusal)
+        return refused(request, error)
+
+    async def on_wrong_fields(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return refused(request, field_errors(error.errors()))
+
+    async def on_http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        response = refused(request, _refusal_for(error.status_code))
+        response.headers.update(dict(error.headers or {}))
+        return response
+
+    async def on_mistake(request: Request, error: Exception) -> Response:
+        log.error("request.failed", path=request.url.path, method=request.method, exc_info=error)
+        body: dict[str, Any] = {
+            "type": "about:blank",
+            "title": "Something broke on our side.",
+            "status": 500,
+            "detail": "It is logged. Whether the request took effect is found by repeating it under its Idempotency-Key.",
+            "instance": request.url.path,
+            "code": "internal",
+        }
+        return Response(encoded(body), status_code=500, media_type=PROBLEM_JSON)
+
+    app.add_exception_handler(Refusal, on_refusal)
+    app.add_exception_handler(RequestValidationError, on_wrong_fields)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(Exception, on_mistake)
+
+
+def _refusal_for(status: int) -> Refusal:
+    if status == 404:
+        return NotFound()
+    if status == 405:
+        return WrongMethod()
+    return BadRequest()
