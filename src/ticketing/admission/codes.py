@@ -111,7 +111,7 @@ class Signer:
     def human_code(self, admission_id: str) -> str:
         """`XXXX-XXXX-XXXX` for looking a ticket up by hand: 55 bits that only the master secret leads to, and a check.
 
-        It is looked up, never trusted: whoever answers it asks for a store and limits the guesses.
+        It is looked up in the store, never believed by itself, and whoever answers it limits the guesses.
         """
         digest = hmac.digest(self._human_key, _value("adm", admission_id), "sha256")
         bits = int.from_bytes(digest[:7], "big") >> 1
