@@ -1,5 +1,6 @@
 """The conditional changes that a commit is made of. Each says by itself when it holds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
@@ -24,11 +25,13 @@ class Insert:
 class Replace:
     """Stores the record in place of the one that was read; holds only if that one's version still stands.
 
-    `record` carries the version that was read; it is stored with the next. Pools keep what they have.
+    `record` carries the version that was read; it is stored with the next. Pools keep what they have, or change by the deltas in
+    `pools` (a capacity that was changed), without a bound: what is sold stays sold, and then nothing more is.
     """
 
     table: Table
     record: Record
+    pools: Mapping[str, int] | None = None
 
     @property
     def key(self) -> Key:
@@ -38,11 +41,15 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Deletes a record; holds only if it stands as it was read (`version`), or at all where the table has no versions."""
+    """Deletes a record; holds only if it stands as it was read (`version`), or at all where the table has no versions.
+
+    With `pools`, it holds only if these pools are exactly so: a ticket type of which nothing was taken.
+    """
 
     table: Table
     key: Key
     version: int | None = None
+    pools: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +74,14 @@ class Pool:
 class Take:
     """Takes `count` out of a pool; holds only if at least `down_to` remain afterwards.
 
-    With `initial`, a pool whose record does not exist begins as that record, whose pool column says what it starts with.
+    With `version`, it holds only if the record still has the version that was read: a Check of the same item. With `initial`, a
+    pool whose record does not exist begins as that record, whose pool column says what it starts with.
     """
 
     pool: Pool
     count: int
     down_to: int = 0
+    version: int | None = None
     initial: Record | None = field(default=None, compare=False)
 
     @property

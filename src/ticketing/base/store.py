@@ -123,8 +123,11 @@ def assert_lawful(changes: Sequence[Change]) -> None:
             case Take(pool=pool, count=count) | Give(pool=pool, count=count):
                 if table.by_name[pool.column].kind is not Kind.POOL or not 0 < count <= POOL_MAX:
                     raise BadCommit(f"not a pool or not a count: {pool.column} {count}")
-                if isinstance(change, Take) and change.initial is not None:
-                    size += _checked_size(table, change.initial)
+                if isinstance(change, Take):
+                    if change.version is not None and not table.versioned:
+                        raise BadCommit(f"{table.name} has no versions")
+                    if change.initial is not None:
+                        size += _checked_size(table, change.initial)
             case Check():
                 if not table.versioned:
                     raise BadCommit(f"{table.name} has no versions")

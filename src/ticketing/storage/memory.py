@@ -73,12 +73,12 @@ class MemoryStore:
         match change:
             case Insert(record=record) | Claim(record=record):
                 rows[change.key] = deepcopy(record)
-            case Replace(table=table, record=record):
+            case Replace(table=table, record=record, pools=pools):
                 stored = deepcopy(record)
                 stored["version"] += 1
                 for column in table.columns:
                     if column.kind is Kind.POOL:
-                        stored[column.name] = rows[change.key][column.name]
+                        stored[column.name] = rows[change.key][column.name] + (pools or {}).get(column.name, 0)
                 rows[change.key] = stored
             case Remove():
                 del rows[change.key]
@@ -106,13 +106,17 @@ def _holds(change: Change, found: Record | None) -> bool:
             return found is None
         case Replace(record=record):
             return found is not None and found["version"] == record["version"]
-        case Remove(version=version):
-            return found is not None and (version is None or found["version"] == version)
+        case Remove(version=version, pools=pools):
+            if found is None or (version is not None and found["version"] != version):
+                return False
+            return all(found[name] == count for name, count in (pools or {}).items())
         case Check(version=version):
             return found is not None and found["version"] == version
-        case Take(pool=pool, count=count, down_to=down_to, initial=initial):
+        case Take(pool=pool, count=count, down_to=down_to, version=version, initial=initial):
             start = found if found is not None else initial
-            return start is not None and start[pool.column] - count >= down_to
+            if start is None or (version is not None and start["version"] != version):
+                return False
+            return bool(start[pool.column] - count >= down_to)
         case Give():
             return found is not None
         case Claim(now=now):
