@@ -1,0 +1,104 @@
+"""Many commits into one transaction: one writer takes all that wait, and makes it durable once.
+
+No timer: a batch is what arrived while the last one was being written. No rule of any feature knows that this exists.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from ticketing.base.bounds import COMMITS_PER_BATCH_MAX, COMMITS_WAITING_MAX
+from ticketing.base.changes import Change
+from ticketing.base.store import ALL, Busy, Page, Range, assert_lawful
+from ticketing.base.tables import Index, Key, Record, Table
+
+
+class Engine(Protocol):
+    """What coalescing stands on: the reads of the port, and a batch applied in one transaction."""
+
+    async def get(self, table: Table, key: Key) -> Record | None: ...
+
+    async def get_many(self, table: Table, keys: Sequence[Key]) -> list[Record | None]: ...
+
+    async def query(
+        self,
+        index: Index,
+        value: str,
+        *,
+        within: Range = ALL,
+        limit: int = 20,
+        cursor: str | None = None,
+        descending: bool = False,
+    ) -> Page: ...
+
+    def scan(self, table: Table) -> AsyncIterator[Record]: ...
+
+    def apply(self, commits: Sequence[Sequence[Change]]) -> list[Exception | None]: ...
+
+    def close(self) -> None: ...
+
+
+class CoalescedStore:
+    """The storage port over an engine whose commits are written in batches by one thread."""
+
+    def __init__(
+        self, engine: Engine, *, waiting_max: int = COMMITS_WAITING_MAX, batch_max: int = COMMITS_PER_BATCH_MAX
+    ) -> None:
+        self.engine = engine
+        self.get = engine.get
+        self.get_many = engine.get_many
+        self.query = engine.query
+        self.scan = engine.scan
+        self._waiting_max = waiting_max
+        self._batch_max = batch_max
+        self._waiting: deque[tuple[Sequence[Change], asyncio.Future[None]]] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
+        self._writing: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many commits wait for the writer."""
+        return len(self._waiting)
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """All of the changes, durable, or none. Raises Conflict; Busy where too many wait already."""
+        assert_lawful(changes)
+        if len(self._waiting) >= self._waiting_max:
+            raise Busy
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((changes, future))
+        if self._writing is None:
+            self._writing = loop.create_task(self._write_all())
+        await future
+
+    async def _write_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        waiting = self._waiting
+        try:
+            while waiting:
+                batch = [waiting.popleft() for _ in range(min(len(waiting), self._batch_max))]
+                try:
+                    outcomes: Sequence[Exception | None] = await loop.run_in_executor(
+                        self._thread, self.engine.apply, [changes for changes, _ in batch]
+                    )
+                except Exception as error:
+                    outcomes = [error] * len(batch)
+                for (_, future), outcome in zip(batch, outcomes, strict=True):
+                    if future.done():
+                        continue  # whoever asked has gone; the commit stands all the same
+                    if outcome is None:
+                        future.set_result(None)
+                    else:
+                        future.set_exception(outcome)
+        finally:
+            self._writing = None
+
+    async def close(self) -> None:
+        """What waits is written, and the engine is closed."""
+        while self._writing is not None:
+            await asyncio.wait({self._writing})
+        self._thread.shutdown()
+        self.engine.close()

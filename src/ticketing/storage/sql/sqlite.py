@@ -1,0 +1,313 @@
+"""The SQLite engine: one file, one writer that commits batches durably, a reader beside it. Knows tables, and no feature."""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+import orjson
+import structlog
+
+from ticketing.base.changes import Change, Insert
+from ticketing.base.store import ALL, Busy, Conflict, Page, Range
+from ticketing.base.tables import Index, Key, Record, Table
+from ticketing.base.times import written
+from ticketing.schema.tables import TABLES
+from ticketing.storage.cursors import position_of, read_cursor, sort_columns, write_cursor
+from ticketing.storage.sql.batch import Batch, ItemName, State, pool_columns
+from ticketing.storage.sql.rows import shape_of
+from ticketing.storage.sql.statements import (
+    claim_rows,
+    insert_rows,
+    move_pools,
+    read_states,
+    remove_rows,
+    replace_rows,
+    state_columns,
+)
+
+log = structlog.get_logger()
+
+BUSY_TIMEOUT_MS: Final = 5_000
+"""How long to wait for another process that writes; commits take milliseconds, so this is a stuck neighbour."""
+CACHE_KIB: Final = 65_536
+WAL_PAGES_BEFORE_CHECKPOINT: Final = 4_000
+"""16 MB: a checkpoint copies each changed page once however often it was written, so rarer is cheaper."""
+WAL_PAGES_MAX: Final = 40_000
+"""160 MB: here the writer waits for a checkpoint that starts the log anew."""
+
+CORRUPTING_FROM: Final = (3, 7, 0)
+CORRUPTING_TO: Final = (3, 51, 2)
+"""In this range a WAL database can be corrupted when two connections write and checkpoint at once (sqlite.org/wal.html)."""
+
+
+class UnsafeSqlite(RuntimeError):
+    """This SQLite can corrupt the file; Ticket does not start on it."""
+
+
+class DamagedFile(RuntimeError):
+    """The database file is damaged; Ticket does not start on it. Restore a backup."""
+
+
+class _TakenKey(Exception):
+    """An insert met a key that was there: which one must be read, and the batch decided again."""
+
+
+def refuse_unsafe_version(version: str) -> None:
+    """Nothing, on a version of SQLite that keeps a WAL database whole. Raises UnsafeSqlite."""
+    numbers = tuple(int(part) for part in version.split("."))
+    if CORRUPTING_FROM <= numbers <= CORRUPTING_TO:
+        raise UnsafeSqlite(
+            f"SQLite {version} can corrupt a database in WAL mode (versions 3.7.0 to 3.51.2). "
+            "Install apsw 3.51.3 or newer, which brings its own."
+        )
+
+
+def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
+    """A connection with the house's pragmas. Writers are durable: WAL with `synchronous=FULL`."""
+    refuse_unsafe_version(apsw.sqlite_lib_version())
+    flags = apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    connection = apsw.Connection(str(path), flags=flags, statementcachesize=300)
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    if not readonly:
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+        connection.pragma("wal_autocheckpoint", 0)
+    connection.pragma("foreign_keys", True)
+    connection.pragma("cache_size", -CACHE_KIB)
+    connection.pragma("temp_store", "memory")
+    return connection
+
+
+def refuse_damaged(connection: apsw.Connection, path: Path) -> None:
+    """Nothing, where the file passes SQLite's quick check. Raises DamagedFile."""
+    try:
+        verdict = connection.pragma("quick_check", 1)
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise DamagedFile(f"{path} is damaged: {error}. Restore a backup.") from error
+    if verdict != "ok":
+        raise DamagedFile(f"{path} is damaged: {verdict}. Restore a backup.")
+
+
+class SqliteEngine:
+    """Reads of the storage port, and `apply`, which decides and writes a batch of commits in one transaction.
+
+    Reads run where they are called (a point read takes microseconds); `apply` is for one thread at a time.
+    """
+
+    def __init__(self, path: Path, tables: Sequence[Table] = TABLES) -> None:
+        self.path = path
+        self._tables = {table.name: table for table in tables}
+        self._places = {table.name: place for place, table in enumerate(tables)}
+        try:
+            self.writer = connect(path)
+        except apsw.NotADBError as error:
+            raise DamagedFile(f"{path} is not an SQLite database. Restore a backup.") from error
+        self.reader = connect(path, readonly=True)
+        self._wal_pages = 0
+        self.writer.set_wal_hook(self._note_wal)
+
+    def close(self) -> None:
+        """The file is left with its log written back, as far as no other process reads it."""
+        with contextlib.suppress(apsw.BusyError):
+            self.writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self.reader.close()
+        self.writer.close()
+
+    # Reads -----------------------------------------------------------------------------------------------------------
+
+    async def get(self, table: Table, key: Key) -> Record | None:
+        """The record with this key as last committed, or None."""
+        return _get(self.reader, table, key)
+
+    async def get_many(self, table: Table, keys: Sequence[Key]) -> list[Record | None]:
+        """The records of these keys, in their order."""
+        return [_get(self.reader, table, key) for key in keys]
+
+    async def query(
+        self,
+        index: Index,
+        value: str,
+        *,
+        within: Range = ALL,
+        limit: int = 20,
+        cursor: str | None = None,
+        descending: bool = False,
+    ) -> Page:
+        """Up to `limit` records of one partition in index order. Raises BadCursor."""
+        table = self._tables[index.table]
+        shape = shape_of(table)
+        columns = sort_columns(index, table)
+        conditions = [f"{index.partition} = ?"]
+        parameters: list[Any] = [value]
+        if within.start is not None:
+            conditions.append(f"{columns[0]} >= ?")
+            parameters.append(_bound(within.start))
+        if within.end is not None:
+            conditions.append(f"{columns[0]} < ?")
+            parameters.append(_bound(within.end))
+        if cursor is not None:
+            position = read_cursor(index.name, cursor, length=len(columns))
+            sign = "<" if descending else ">"
+            conditions.append(f"({', '.join(columns)}) {sign} ({', '.join('?' * len(columns))})")
+            parameters += position
+        order = ", ".join(f"{name} desc" if descending else name for name in columns)
+        statement = f"{shape.selection} where {' and '.join(conditions)} order by {order} limit ?"
+        rows = self.reader.execute(statement, (*parameters, limit + 1)).fetchall()
+        records = [shape.to_record(row) for row in rows[:limit]]
+        more = len(rows) > limit
+        return Page(records, write_cursor(index.name, position_of(records[-1], columns)) if more else None)
+
+    async def scan(self, table: Table) -> AsyncIterator[Record]:
+        """Every record, in key order, as the file was when the scan began."""
+        shape = shape_of(table)
+        connection = connect(self.path, readonly=True)
+        try:
+            for row in connection.execute(f"{shape.selection} order by {', '.join(table.key)}"):
+                yield shape.to_record(row)
+        finally:
+            connection.close()
+
+    # Writes ----------------------------------------------------------------------------------------------------------
+
+    def apply(self, commits: Sequence[Sequence[Change]]) -> list[Exception | None]:
+        """One durable transaction with every commit that holds; for each commit, None or why it did not happen.
+
+        Called from one thread at a time. A commit that breaks a foreign key or check of the schema fails alone.
+        """
+        try:
+            outcomes = self._apply(commits)
+        except apsw.ConstraintError as error:
+            if len(commits) == 1:
+                return [AssertionError(f"a commit breaks the schema: {error}")]
+            return [outcome for commit in commits for outcome in self.apply((commit,))]
+        except (apsw.BusyError, apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError) as error:
+            log.error("store.cannot_write", error=str(error))
+            return [Busy() for _ in commits]
+        self._tend_wal()
+        return outcomes
+
+    def _apply(self, commits: Sequence[Sequence[Change]]) -> list[Exception | None]:
+        try:
+            return self._transaction(commits, read_inserts=False)
+        except _TakenKey:
+            return self._transaction(commits, read_inserts=True)
+
+    def _transaction(self, commits: Sequence[Sequence[Change]], *, read_inserts: bool) -> list[Exception | None]:
+        writer = self.writer
+        writer.execute("begin immediate")
+        try:
+            batch = Batch(self._read_states(commits, read_inserts=read_inserts))
+            outcomes: list[Exception | None] = []
+            accepted = 0
+            for changes in commits:
+                if batch.needs_round(changes):
+                    self._write(batch)
+                failed = batch.failing(changes)
+                if failed is None:
+                    batch.accept(changes)
+                    accepted += 1
+                    outcomes.append(None)
+                else:
+                    outcomes.append(Conflict(failed, self._found(batch, failed)))
+            if accepted:
+                self._write(batch)
+            writer.execute("commit" if accepted else "rollback")
+        except BaseException:
+            if writer.in_transaction:
+                writer.execute("rollback")
+            raise
+        return outcomes
+
+    def _read_states(self, commits: Sequence[Sequence[Change]], *, read_inserts: bool) -> dict[ItemName, State]:
+        wanted: dict[Table, dict[Key, None]] = {}
+        for changes in commits:
+            for change in changes:
+                if read_inserts or type(change) is not Insert:
+                    wanted.setdefault(change.table, {})[change.key] = None
+        states: dict[ItemName, State] = {}
+        for table, keys in wanted.items():
+            columns = state_columns(table)
+            width = len(table.key)
+            pools = pool_columns(table)
+            name = table.name
+            for row in self.writer.execute(read_states(table), (orjson.dumps(list(keys)).decode(),)):
+                state = State()
+                state.exists = True
+                for column, value in zip(columns[width:], row[width:], strict=True):
+                    if column == "version":
+                        state.version = value
+                    elif column == "expires_at":
+                        state.expires_at = value
+                    elif column in pools:
+                        state.pools[column] = value
+                states[name, tuple(row[:width])] = state
+            for key in keys:
+                states.setdefault((name, key), State())
+        return states
+
+    def _found(self, batch: Batch, failed: Change) -> Record | None:
+        """The item that a failed change met, as the batch has it at this point."""
+        state = batch.states.get((failed.table.name, failed.key))
+        if state is None or not state.exists:
+            return None
+        record = dict(state.record) if state.record is not None else _get(self.writer, failed.table, failed.key)
+        assert record is not None
+        record.update(state.pools)
+        if state.version is not None:
+            record["version"] = state.version
+        return record
+
+    def _write(self, batch: Batch) -> None:
+        writes = batch.writes
+        places = self._places
+        run = self._run
+        for table in sorted(writes.removes, key=lambda table: -places[table.name]):
+            run(remove_rows(table), writes.removes[table])
+        for table in sorted({*writes.inserts, *writes.claims}, key=lambda table: places[table.name]):
+            to_row = shape_of(table).to_row
+            if table in writes.inserts:
+                rows = [to_row(record) for record in writes.inserts[table]]
+                run(insert_rows(table), rows)
+                if self.writer.changes() != len(rows):
+                    raise _TakenKey
+            if table in writes.claims:
+                run(claim_rows(table), [to_row(record) for record in writes.claims[table]])
+        for table in writes.replaces:
+            to_row = shape_of(table).to_row
+            run(replace_rows(table), [to_row(record) for record in writes.replaces[table]])
+        for (table, column), differences in writes.moves.items():
+            run(move_pools(table, column), [(*key, difference) for key, difference in sorted(differences.items())])
+        writes.clear()
+
+    def _run(self, statement: str, rows: Sequence[Any]) -> None:
+        self.writer.execute(statement, (orjson.dumps(rows).decode(),))
+
+    # The log ---------------------------------------------------------------------------------------------------------
+
+    def _note_wal(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    def _tend_wal(self) -> None:
+        if self._wal_pages < WAL_PAGES_BEFORE_CHECKPOINT:
+            return
+        mode = apsw.SQLITE_CHECKPOINT_RESTART if self._wal_pages >= WAL_PAGES_MAX else apsw.SQLITE_CHECKPOINT_PASSIVE
+        with contextlib.suppress(apsw.BusyError):
+            self.writer.wal_checkpoint(mode=mode)
+
+
+def _get(connection: apsw.Connection, table: Table, key: Key) -> Record | None:
+    shape = shape_of(table)
+    row = connection.execute(f"{shape.selection} where {shape.key_condition}", key).fetchone()
+    return None if row is None else shape.to_record(row)
+
+
+def _bound(value: Any) -> Any:
+    return written(value) if hasattr(value, "tzinfo") else value
+
+
+def rows_of(connection: apsw.Connection, statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+    """The rows of a statement, for reports and checks that SQL answers best."""
+    yield from connection.execute(statement, parameters)
