@@ -1,0 +1,49 @@
+"""An admission, and the attendee who holds it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+
+class AdmissionStatus(Enum):
+    """What an admission is good for. A used one stays used when its holder goes out; whether somebody is inside says `entered_at`."""
+
+    VALID = "valid"
+    USED = "used"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True)
+class Attendee:
+    """Who holds an admission. Names may be empty; the address is where the ticket was sent."""
+
+    email: str
+    first_name: str
+    last_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """One person's right to enter. `entered_at` and `entered_gate` are of the entry that stands, None while outside.
+
+    Its identity is `admission_id` for good: codes show it, with the `generation` under which they are true.
+    """
+
+    admission_id: str
+    event_id: str
+    order_id: str
+    ticket_type_id: str
+    user_id: str
+    attendee: Attendee
+    status: AdmissionStatus
+    generation: int
+    entered_at: datetime | None
+    entered_gate: str | None
+    human_code: str
+    created_date_time: datetime
+    version: int
+
+    @property
+    def is_void(self) -> bool:
+        """Whether it opens no door any more."""
+        return self.status is AdmissionStatus.VOID
