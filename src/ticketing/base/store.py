@@ -1,6 +1,6 @@
 """The storage port: the only way from the features to stored records, the same for every engine."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -116,8 +116,10 @@ def assert_lawful(changes: Sequence[Change]) -> None:
         match change:
             case Insert(record=record) | Replace(record=record) | Claim(record=record):
                 size += _checked_size(table, record)
-                if isinstance(change, Replace) and not table.versioned:
-                    raise BadCommit(f"{table.name} has no versions")
+                if isinstance(change, Replace):
+                    if not table.versioned:
+                        raise BadCommit(f"{table.name} has no versions")
+                    _check_pools(table, change.pools)
                 if isinstance(change, Claim) and record.get("expires_at") is None:
                     raise BadCommit("a claim needs its end")
             case Take(pool=pool, count=count) | Give(pool=pool, count=count):
@@ -134,8 +136,16 @@ def assert_lawful(changes: Sequence[Change]) -> None:
             case Remove():
                 if table.versioned is (change.version is None):
                     raise BadCommit(f"a removal from {table.name} names the version where there is one")
+                _check_pools(table, change.pools)
     if size > COMMIT_BYTES_MAX:
         raise BadCommit(f"a commit of {size} bytes")
+
+
+def _check_pools(table: Table, pools: Mapping[str, int] | None) -> None:
+    for name, count in (pools or {}).items():
+        column = table.by_name.get(name)
+        if column is None or column.kind is not Kind.POOL or not -POOL_MAX <= count <= POOL_MAX:
+            raise BadCommit(f"not a pool or not a count: {table.name}.{name} {count}")
 
 
 def _checked_size(table: Table, record: Record) -> int:

@@ -197,6 +197,7 @@ EVENT_CATEGORIES: Final = Table(
         Column("category_id"),
         Column("category_name"),
         Column("category_shard"),  # "0"
+        Column("use_count", POOL),  # how many events have it; it can be deleted at 0 only
         Column("created_date_time", TIME),
         VERSION,
     ),
@@ -220,10 +221,15 @@ EVENT_CATEGORY_MAPPING: Final = Table(
         Column("category_id", references="event_categories"),
         Column("live_category", nullable=True),  # the category's id while the event is public
         Column("start_date_time", TIME),  # a copy of the event's
+        VERSION,
     ),
     indexes=(
         Index(
-            "mapping_by_category", "event_category_mapping", "category_id", ("event_id",), "Is this category in use?"
+            "mapping_by_category",
+            "event_category_mapping",
+            "category_id",
+            ("event_id",),
+            "Which events have this category?",
         ),
         Index(
             "mapping_live",
