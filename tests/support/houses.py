@@ -16,6 +16,7 @@ from ticketing.base.store import Store
 from ticketing.schema.tables import SESSIONS, USERS
 from ticketing.site.app import build_app
 from ticketing.storage.memory import MemoryStore
+from ticketing.storage.memory_search import MemorySearch
 
 NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 MASTER = b"a master secret for tests, 32 bytes or more"
@@ -48,9 +49,11 @@ class RepeatableEntropy:
 
 
 def make_house(store: Store | None = None, *, clock: StandingClock | None = None, **settings: Any) -> House:
-    """A house in test mode over a store (in memory where none is given)."""
+    """A house in test mode over a store (in memory where none is given), searched by reading all of it."""
+    store = store if store is not None else MemoryStore()
     return House(
-        store=store if store is not None else MemoryStore(),
+        store=store,
+        search=MemorySearch(store),
         clock=clock if clock is not None else StandingClock(),
         entropy=RepeatableEntropy(),
         keys=Keys(MASTER),

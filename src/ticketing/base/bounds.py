@@ -62,9 +62,29 @@ PAYMENTS_PER_ORDER_MAX: Final = 50
 """Declined cards are tried again; fifty attempts on one order are not a person's."""
 
 # Accounts
+USERNAME_LENGTH_MAX: Final = 64
+PHONE_LENGTH_MAX: Final = 50
+"""E.164 has 15 digits; people write spaces, brackets and extensions."""
 SESSION_LASTS: Final = timedelta(days=14)
+SESSIONS_PER_USER_MAX: Final = 50
+"""A new log-in ends the oldest past this: nobody has fifty devices, and a script that logs in each time stays bounded."""
 API_KEYS_PER_USER_MAX: Final = 50
+PASSWORD_THREADS: Final = 2
+"""argon2 holds 19 MiB and a core for 50 to 150 ms; more threads would take the cores from selling."""
+PASSWORDS_WAITING_MAX: Final = 32
+"""Hashes under way or waiting: two threads work them off in about two seconds; who comes later is told to try again."""
+LIMIT_BUCKETS_MAX: Final = 50_000
+"""Remembered callers for each rate limit, some 200 bytes each; the longest unseen is forgotten first."""
 DEVICES_PER_EVENT_MAX: Final = 200
+
+# Search
+SEARCH_LENGTH_MAX: Final = 200
+SEARCH_WORDS_MAX: Final = 12
+"""Each word is one more list to walk; a longer search is a pasted text, which finds nothing."""
+SEARCH_WORD_LENGTH_MAX: Final = 40
+"""The rest of a longer word is cut where it is stored and where it is searched for, so that both still meet."""
+CITY_VENUES_MAX: Final = 500
+"""Venues of one city that a search looks at, each one more list to walk. Past it the city is refused and not half answered."""
 
 # Imports
 IMPORT_BYTES_MAX: Final = 20 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""What every action is given: the store, the clock, entropy, keys and settings. Nothing reaches for a global."""
+"""What every action is given: the store, the search, the clock, entropy, keys and settings. Nothing reaches for a global."""
 
 import hashlib
 import hmac
@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Literal, Protocol
 
 from ticketing.base.ids import new_id
+from ticketing.base.search import SearchIndex
 from ticketing.base.store import Store
 from ticketing.base.times import milliseconds
 
@@ -80,6 +81,7 @@ class House:
     """The tools that actions work with."""
 
     store: Store
+    search: SearchIndex
     clock: Clock
     entropy: Entropy
     keys: Keys
