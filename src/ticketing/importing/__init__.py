@@ -1,1 +1,1 @@
-"""Importers of real data, each naming the records that it refuses with place and reason."""
+"""Importing: events from other people's files. Readers are pure: bytes in, records and mistakes out."""
