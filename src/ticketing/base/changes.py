@@ -14,11 +14,10 @@ class Insert:
 
     table: Table
     record: Record
+    key: Key = field(init=False, compare=False)
 
-    @property
-    def key(self) -> Key:
-        """The key of the changed item."""
-        return self.table.key_of(self.record)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", self.table.key_of(self.record))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +31,10 @@ class Replace:
     table: Table
     record: Record
     pools: Mapping[str, int] | None = None
+    key: Key = field(init=False, compare=False)
 
-    @property
-    def key(self) -> Key:
-        """The key of the changed item."""
-        return self.table.key_of(self.record)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", self.table.key_of(self.record))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +81,12 @@ class Take:
     down_to: int = 0
     version: int | None = None
     initial: Record | None = field(default=None, compare=False)
+    table: Table = field(init=False, compare=False)
+    key: Key = field(init=False, compare=False)
 
-    @property
-    def table(self) -> Table:
-        """The table of the changed item."""
-        return self.pool.table
-
-    @property
-    def key(self) -> Key:
-        """The key of the changed item."""
-        return self.pool.key
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", self.pool.table)
+        object.__setattr__(self, "key", self.pool.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +95,12 @@ class Give:
 
     pool: Pool
     count: int
+    table: Table = field(init=False, compare=False)
+    key: Key = field(init=False, compare=False)
 
-    @property
-    def table(self) -> Table:
-        """The table of the changed item."""
-        return self.pool.table
-
-    @property
-    def key(self) -> Key:
-        """The key of the changed item."""
-        return self.pool.key
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", self.pool.table)
+        object.__setattr__(self, "key", self.pool.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +110,10 @@ class Claim:
     table: Table
     record: Record
     now: datetime
+    key: Key = field(init=False, compare=False)
 
-    @property
-    def key(self) -> Key:
-        """The key of the changed item."""
-        return self.table.key_of(self.record)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", self.table.key_of(self.record))
 
 
 Change: TypeAlias = Insert | Replace | Remove | Check | Take | Give | Claim

@@ -1,8 +1,8 @@
 """The storage port: the only way from the features to stored records, the same for every engine."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from ticketing.base.bounds import CHANGES_PER_COMMIT_MAX, COMMIT_BYTES_MAX, PAGE_LIMIT, POOL_MAX
 from ticketing.base.changes import Change, Check, Claim, Give, Insert, Remove, Replace, Take
@@ -107,66 +107,57 @@ def assert_lawful(changes: Sequence[Change]) -> None:
     size = 0
     for change in changes:
         table = change.table
-        item = (table.name, change.key)
-        if item in touched:
-            raise BadCommit(f"two changes on {item}")
-        touched.add(item)
-        if "" in change.key:
+        key = change.key
+        touched.add((table.name, key))
+        if "" in key or None in key:
             raise BadCommit(f"an empty key on {table.name}")
-        match change:
-            case Insert(record=record) | Replace(record=record) | Claim(record=record):
-                size += _checked_size(table, record)
-                if isinstance(change, Replace):
-                    if not table.versioned:
-                        raise BadCommit(f"{table.name} has no versions")
-                    _check_pools(table, change.pools)
-                if isinstance(change, Claim) and record.get("expires_at") is None:
-                    raise BadCommit("a claim needs its end")
-            case Take(pool=pool, count=count) | Give(pool=pool, count=count):
-                if table.by_name[pool.column].kind is not Kind.POOL or not 0 < count <= POOL_MAX:
-                    raise BadCommit(f"not a pool or not a count: {pool.column} {count}")
-                if isinstance(change, Take):
-                    if change.version is not None and not table.versioned:
-                        raise BadCommit(f"{table.name} has no versions")
-                    if change.initial is not None:
-                        size += _checked_size(table, change.initial)
-            case Check():
-                if not table.versioned:
+        kind = type(change)
+        if kind is Insert or kind is Replace or kind is Claim:
+            assert isinstance(change, Insert | Replace | Claim)
+            size += _checked_size(table, change.record)
+            if kind is Replace and not table.versioned:
+                raise BadCommit(f"{table.name} has no versions")
+            if kind is Claim and change.record.get("expires_at") is None:
+                raise BadCommit("a claim needs its end")
+        elif kind is Take or kind is Give:
+            assert isinstance(change, Take | Give)
+            if table.by_name[change.pool.column].kind is not Kind.POOL or not 0 < change.count <= POOL_MAX:
+                raise BadCommit(f"not a pool or not a count: {change.pool.column} {change.count}")
+            if isinstance(change, Take):
+                if change.version is not None and not table.versioned:
                     raise BadCommit(f"{table.name} has no versions")
-            case Remove():
-                if table.versioned is (change.version is None):
-                    raise BadCommit(f"a removal from {table.name} names the version where there is one")
-                _check_pools(table, change.pools)
+                if change.initial is not None:
+                    size += _checked_size(table, change.initial)
+        elif kind is Check:
+            if not table.versioned:
+                raise BadCommit(f"{table.name} has no versions")
+        elif isinstance(change, Remove) and table.versioned is (change.version is None):
+            raise BadCommit(f"a removal from {table.name} names the version where there is one")
+    if len(touched) != len(changes):
+        raise BadCommit(f"two changes on one item: {[(change.table.name, change.key) for change in changes]}")
     if size > COMMIT_BYTES_MAX:
         raise BadCommit(f"a commit of {size} bytes")
 
 
-def _check_pools(table: Table, pools: Mapping[str, int] | None) -> None:
-    for name, count in (pools or {}).items():
-        column = table.by_name.get(name)
-        if column is None or column.kind is not Kind.POOL or not -POOL_MAX <= count <= POOL_MAX:
-            raise BadCommit(f"not a pool or not a count: {table.name}.{name} {count}")
+_NESTED: Final = frozenset((list, dict, tuple))
 
 
 def _checked_size(table: Table, record: Record) -> int:
-    if len(record) != len(table.columns):
-        raise BadCommit(
-            f"{table.name}: fields {sorted(record.keys() ^ set(table.column_names))} are missing or unknown"
-        )
+    if record.keys() != table.column_set:
+        raise BadCommit(f"{table.name}: fields {sorted(record.keys() ^ table.column_set)} are missing or unknown")
     size = 0
-    for name, value in record.items():
-        column = table.by_name.get(name)
-        if column is None:
-            raise BadCommit(f"{table.name} has no column {name}")
-        kind = type(value)
-        if kind is str:
+    kinds = set(map(type, record.values()))
+    if float in kinds:
+        raise BadCommit(f"{table.name} holds a float")
+    for value in record.values():
+        if type(value) is str:
             size += len(value)
-        elif kind is float:
-            raise BadCommit(f"{table.name}.{name} is a float")
-        elif kind is list or kind is dict:
-            size += len(repr(value))
-            if "float" in _kinds_within(value):
-                raise BadCommit(f"{table.name}.{name} holds a float")
+    if kinds & _NESTED:
+        for value in record.values():
+            if type(value) in _NESTED:
+                size += len(repr(value))
+                if "float" in _kinds_within(value):
+                    raise BadCommit(f"{table.name} holds a float")
     for index in table.indexes:
         if record[index.partition] == "":
             raise BadCommit(f"{table.name}.{index.partition} is an empty index key")
@@ -176,6 +167,6 @@ def _checked_size(table: Table, record: Record) -> int:
 def _kinds_within(value: object) -> set[str]:
     if isinstance(value, dict):
         return set().union(*(_kinds_within(inner) for inner in value.values()), set())
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return set().union(*(_kinds_within(inner) for inner in value), set())
     return {type(value).__name__}

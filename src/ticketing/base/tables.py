@@ -67,11 +67,19 @@ class Table:
     sorted_keys: bool = True
     """Keys grow with time, so that SQLite keeps the rows in key order; off where keys are hashes."""
     column_names: tuple[str, ...] = field(init=False)
+    column_set: frozenset[str] = field(init=False)
     by_name: Mapping[str, Column] = field(init=False)
+    pool_columns: tuple[str, ...] = field(init=False)
+    versioned: bool = field(init=False)
+    """Whether records carry a version, which Replace and Check need."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "column_names", tuple(column.name for column in self.columns))
+        object.__setattr__(self, "column_set", frozenset(self.column_names))
         object.__setattr__(self, "by_name", {column.name: column for column in self.columns})
+        pools = tuple(column.name for column in self.columns if column.kind is Kind.POOL)
+        object.__setattr__(self, "pool_columns", pools)
+        object.__setattr__(self, "versioned", "version" in self.by_name)
         assert 1 <= len(self.key) <= 2
         assert all(name in self.by_name for name in self.key)
 
@@ -80,16 +88,14 @@ class Table:
 
     def key_of(self, record: Mapping[str, Any]) -> Key:
         """The key of a record of this table."""
-        return tuple(str(record[name]) for name in self.key)
+        key = self.key
+        if len(key) == 1:
+            return (record[key[0]],)
+        return (record[key[0]], record[key[1]])
 
     def index(self, name: str) -> Index:
         """The index of this name. The table must have it."""
         return next(index for index in self.indexes if index.name == name)
-
-    @property
-    def versioned(self) -> bool:
-        """Whether records carry a version, which Replace and Check need."""
-        return "version" in self.by_name
 
 
 def attribute_name(column_name: str) -> str:

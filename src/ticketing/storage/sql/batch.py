@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ticketing.base.changes import Change, Check, Claim, Give, Insert, Remove, Replace, Take
-from ticketing.base.tables import Key, Kind, Record, Table
+from ticketing.base.tables import Key, Record, Table
 from ticketing.base.times import written
 
 ItemName: TypeAlias = tuple[str, Key]
@@ -26,7 +26,7 @@ class State:
         self.exists = False
         self.version: int | None = None
         self.expires_at: str | None = None
-        self.pools: dict[str, int] = {}
+        self.pools: dict[str, int] | None = None
         self.record: Record | None = None
 
 
@@ -39,8 +39,9 @@ class Writes:
     claims: dict[Table, list[Record]] = field(default_factory=dict)
     replaces: dict[Table, list[Record]] = field(default_factory=dict)
     moves: dict[tuple[Table, str], dict[Key, int]] = field(default_factory=dict)
-    structural: set[ItemName] = field(default_factory=set)
-    """Items whose row is inserted, replaced or removed: a second time in one batch waits for the next round of writes."""
+    structural: dict[ItemName, Record | None] = field(default_factory=dict)
+    """Items whose row is inserted, replaced or removed, with the row that will stand there. A second change of the row waits
+    for the next round of writes."""
 
     def clear(self) -> None:
         """Forget everything: it was written."""
@@ -61,26 +62,28 @@ class Batch:
     def needs_round(self, changes: Sequence[Change]) -> bool:
         """Whether what is planned must be written before this commit can be planned: it changes the same rows again."""
         structural = self.writes.structural
-        moves = self.writes.moves
         for change in changes:
             kind = type(change)
-            if kind is Take or kind is Give or kind is Check:
-                continue
-            if (change.table.name, change.key) in structural:
-                return True
-            if kind is not Insert and any(
-                table is change.table and change.key in differences for (table, _), differences in moves.items()
+            if kind is Insert or kind is Claim:
+                if (change.table.name, change.key) in structural:
+                    return True
+            elif (kind is Replace or kind is Remove) and (
+                (change.table.name, change.key) in structural or self._moves_pending(change)
             ):
                 return True
         return False
 
+    def _moves_pending(self, change: Change) -> bool:
+        return any(
+            table is change.table and change.key in differences for (table, _), differences in self.writes.moves.items()
+        )
+
     def failing(self, changes: Sequence[Change]) -> Change | None:
-        """The first change that does not hold, or None where all do."""
+        """The first change that does not hold, or None where all do. What is planned was written if `needs_round`."""
         states = self.states
         for change in changes:
-            kind = type(change)
             state = states.get((change.table.name, change.key))
-            if kind is Insert:
+            if type(change) is Insert:
                 if state is not None and state.exists:
                     return change
             elif not holds(change, state):
@@ -89,58 +92,71 @@ class Batch:
 
     def accept(self, changes: Sequence[Change]) -> None:
         """All of these changes are planned, and later commits of the batch see them."""
-        for change in changes:
-            self._accept(change)
-
-    def _accept(self, change: Change) -> None:
-        table = change.table
-        key = change.key
-        name = (table.name, key)
         writes = self.writes
-        match change:
-            case Insert(record=record):
-                writes.inserts.setdefault(table, []).append(record)
-                writes.structural.add(name)
-                self.states[name] = state_of(table, record)
-            case Claim(record=record):
-                writes.claims.setdefault(table, []).append(record)
-                writes.structural.add(name)
-                self.states[name] = state_of(table, record)
-            case Replace(record=record, pools=pools):
-                writes.replaces.setdefault(table, []).append(record)
-                writes.structural.add(name)
-                state = self.states[name]
-                now_stored = state_of(table, record)
-                now_stored.version = record["version"] + 1
-                now_stored.pools = state.pools
-                self.states[name] = now_stored
-                for column, difference in (pools or {}).items():
-                    self._move(table, column, key, difference)
-                    state.pools[column] += difference
-            case Remove():
-                writes.removes.setdefault(table, []).append(key)
-                writes.structural.add(name)
-                self.states[name] = State()
-            case Take(pool=pool, count=count, initial=initial):
-                state = self.states[name]
-                if not state.exists:
-                    assert initial is not None
-                    writes.inserts.setdefault(table, []).append(initial)
-                    writes.structural.add(name)
-                    state = self.states[name] = state_of(table, initial)
-                self._move(table, pool.column, key, -count)
-                state.pools[pool.column] -= count
-            case Give(pool=pool, count=count):
-                self._move(table, pool.column, key, count)
-                self.states[name].pools[pool.column] += count
-            case Check():
-                pass
+        states = self.states
+        for change in changes:
+            table = change.table
+            key = change.key
+            name = (table.name, key)
+            match change:
+                case Insert(record=record):
+                    _listed(writes.inserts, table).append(record)
+                    writes.structural[name] = None
+                    states[name] = state_of(table, record)
+                case Claim(record=record):
+                    _listed(writes.claims, table).append(record)
+                    writes.structural[name] = None
+                    states[name] = state_of(table, record)
+                case Take(pool=pool, count=count, initial=initial):
+                    state = states[name]
+                    if not state.exists:
+                        assert initial is not None
+                        record = dict(initial)
+                        _listed(writes.inserts, table).append(record)
+                        writes.structural[name] = record
+                        states[name] = state = state_of(table, record)
+                    self._move(table, pool.column, name, -count)
+                    assert state.pools is not None
+                    state.pools[pool.column] -= count
+                case Give(pool=pool, count=count):
+                    self._move(table, pool.column, name, count)
+                    pools = states[name].pools
+                    assert pools is not None
+                    pools[pool.column] += count
+                case Replace(record=record, pools=differences):
+                    _listed(writes.replaces, table).append(record)
+                    writes.structural[name] = None
+                    pools = states[name].pools
+                    states[name] = state = state_of(table, record)
+                    state.version = record["version"] + 1
+                    state.pools = pools
+                    for column, difference in (differences or {}).items():
+                        self._move(table, column, name, difference)
+                        assert pools is not None
+                        pools[column] += difference
+                case Remove():
+                    _listed(writes.removes, table).append(key)
+                    writes.structural[name] = None
+                    states[name] = State()
+                case Check():
+                    pass
 
-    def _move(self, table: Table, column: str, key: Key, difference: int) -> None:
+    def _move(self, table: Table, column: str, name: ItemName, difference: int) -> None:
+        waiting = self.writes.structural.get(name)
+        if waiting is not None:  # begun in this batch: the row is inserted with what is left
+            waiting[column] += difference
+            return
         differences = self.writes.moves.get((table, column))
         if differences is None:
             differences = self.writes.moves[table, column] = {}
-        differences[key] = differences.get(key, 0) + difference
+        differences[name[1]] = differences.get(name[1], 0) + difference
+
+
+def _listed(parts: dict[Table, list[Any]], table: Table) -> list[Any]:
+    found = parts.get(table)
+    if found is None:
+        found = parts[table] = []
+    return found
 
 
 def holds(change: Change, state: State | None) -> bool:
@@ -151,7 +167,7 @@ def holds(change: Change, state: State | None) -> bool:
             if not exists:
                 return initial is not None and version is None and initial[pool.column] - count >= down_to
             assert state is not None
-            return (version is None or state.version == version) and state.pools[pool.column] - count >= down_to
+            return (version is None or state.version == version) and _pool(state, pool.column) - count >= down_to
         case Claim(now=now):
             if not exists:
                 return True
@@ -167,29 +183,27 @@ def holds(change: Change, state: State | None) -> bool:
         case Remove(version=version, pools=pools):
             if not exists or state is None or (version is not None and state.version != version):
                 return False
-            return all(state.pools[name] == count for name, count in (pools or {}).items())
+            return all(_pool(state, name) == count for name, count in (pools or {}).items())
         case Give():
             return exists
+
+
+def _pool(state: State, column: str) -> int:
+    assert state.pools is not None
+    return state.pools[column]
 
 
 def state_of(table: Table, record: Record) -> State:
     """The state of an item that holds this record."""
     state = State()
     state.exists = True
-    state.version = record.get("version")
-    moment: Any = record.get("expires_at")
-    state.expires_at = None if moment is None else written(moment)
-    state.pools = {column: record[column] for column in pool_columns(table)}
     state.record = record
+    if table.versioned:
+        state.version = record["version"]
+    elif "expires_at" in record:
+        moment: Any = record["expires_at"]
+        state.expires_at = None if moment is None else written(moment)
+    columns = table.pool_columns
+    if columns:
+        state.pools = {column: record[column] for column in columns}
     return state
-
-
-_POOL_COLUMNS: dict[str, tuple[str, ...]] = {}
-
-
-def pool_columns(table: Table) -> tuple[str, ...]:
-    """The pools of a table's records."""
-    found = _POOL_COLUMNS.get(table.name)
-    if found is None:
-        found = _POOL_COLUMNS[table.name] = tuple(c.name for c in table.columns if c.kind is Kind.POOL)
-    return found

@@ -15,10 +15,9 @@ from ticketing.base.tables import Index, Key, Record, Table
 from ticketing.base.times import written
 from ticketing.schema.tables import TABLES
 from ticketing.storage.cursors import position_of, read_cursor, sort_columns, write_cursor
-from ticketing.storage.sql.batch import Batch, ItemName, State, pool_columns
+from ticketing.storage.sql.batch import Batch, ItemName, State
 from ticketing.storage.sql.rows import shape_of
 from ticketing.storage.sql.statements import (
-    claim_rows,
     insert_rows,
     move_pools,
     read_states,
@@ -230,17 +229,19 @@ class SqliteEngine:
         for table, keys in wanted.items():
             columns = state_columns(table)
             width = len(table.key)
-            pools = pool_columns(table)
+            pools = table.pool_columns
             name = table.name
             for row in self.writer.execute(read_states(table), (orjson.dumps(list(keys)).decode(),)):
                 state = State()
                 state.exists = True
+                if pools:
+                    state.pools = {}
                 for column, value in zip(columns[width:], row[width:], strict=True):
                     if column == "version":
                         state.version = value
                     elif column == "expires_at":
                         state.expires_at = value
-                    elif column in pools:
+                    elif state.pools is not None:
                         state.pools[column] = value
                 states[name, tuple(row[:width])] = state
             for key in keys:
@@ -254,7 +255,7 @@ class SqliteEngine:
             return None
         record = dict(state.record) if state.record is not None else _get(self.writer, failed.table, failed.key)
         assert record is not None
-        record.update(state.pools)
+        record.update(state.pools or {})
         if state.version is not None:
             record["version"] = state.version
         return record
@@ -266,20 +267,27 @@ class SqliteEngine:
         for table in sorted(writes.removes, key=lambda table: -places[table.name]):
             run(remove_rows(table), writes.removes[table])
         for table in sorted({*writes.inserts, *writes.claims}, key=lambda table: places[table.name]):
-            to_row = shape_of(table).to_row
             if table in writes.inserts:
-                rows = [to_row(record) for record in writes.inserts[table]]
-                run(insert_rows(table), rows)
-                if self.writer.changes() != len(rows):
+                self._insert(table, writes.inserts[table], claim=False)
+                if self.writer.changes() != len(writes.inserts[table]):
                     raise _TakenKey
             if table in writes.claims:
-                run(claim_rows(table), [to_row(record) for record in writes.claims[table]])
+                self._insert(table, writes.claims[table], claim=True)
         for table in writes.replaces:
             to_row = shape_of(table).to_row
             run(replace_rows(table), [to_row(record) for record in writes.replaces[table]])
         for (table, column), differences in writes.moves.items():
             run(move_pools(table, column), [(*key, difference) for key, difference in sorted(differences.items())])
         writes.clear()
+
+    def _insert(self, table: Table, records: Sequence[Record], *, claim: bool) -> None:
+        """One statement for all: a column that is the same in every row is a parameter, which is cheaper than JSON."""
+        rows = [shape_of(table).to_row(record) for record in records]
+        columns = list(zip(*rows, strict=True))
+        varying = tuple(place for place, values in enumerate(columns) if values.count(values[0]) != len(rows)) or (0,)
+        constants = [values[0] for place, values in enumerate(columns) if place not in varying]
+        document = orjson.dumps(list(zip(*(columns[place] for place in varying), strict=True))).decode()
+        self.writer.execute(insert_rows(table, varying, claim=claim), (*constants, document))
 
     def _run(self, statement: str, rows: Sequence[Any]) -> None:
         self.writer.execute(statement, (orjson.dumps(rows).decode(),))

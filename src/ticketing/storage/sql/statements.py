@@ -5,28 +5,22 @@ from functools import cache
 from ticketing.base.tables import Kind, Table
 
 
-def _values(count: int) -> str:
-    return ", ".join(f"r.value ->> {place}" for place in range(count))
-
-
 @cache
-def insert_rows(table: Table) -> str:
-    """Inserts rows; those whose key is taken are left out, which the count of changes tells."""
-    names = ", ".join(table.column_names)
-    return (
-        f"insert into {table.name} ({names}) select {_values(len(table.column_names))} from json_each(?) as r "
-        f"where true on conflict do nothing"
-    )
+def insert_rows(table: Table, varying: tuple[int, ...], *, claim: bool = False) -> str:
+    """Inserts rows of which only the columns at the places `varying` differ; the others come as parameters before the rows.
 
-
-@cache
-def claim_rows(table: Table) -> str:
-    """Inserts rows, over those that stand there: who may claim was decided before, in the same transaction."""
+    Rows whose key is taken are left out, which the count of changes tells; with `claim` they are written over: who may claim
+    was decided before, in the same transaction.
+    """
     names = table.column_names
-    changed = ", ".join(f"{name} = excluded.{name}" for name in names if name not in table.key)
+    values = [f"r.value ->> {varying.index(place)}" if place in varying else "?" for place in range(len(names))]
+    conflict = "do nothing"
+    if claim:
+        changed = ", ".join(f"{name} = excluded.{name}" for name in names if name not in table.key)
+        conflict = f"({', '.join(table.key)}) do update set {changed}"
     return (
-        f"insert into {table.name} ({', '.join(names)}) select {_values(len(names))} from json_each(?) as r "
-        f"where true on conflict ({', '.join(table.key)}) do update set {changed}"
+        f"insert into {table.name} ({', '.join(names)}) select {', '.join(values)} from json_each(?) as r "
+        f"where true on conflict {conflict}"
     )
 
 
