@@ -14,6 +14,8 @@ COMMITS_WAITING_MAX: Final = 4096
 """Commits that may wait for the writer. At some thousands a second that is under a second of waiting."""
 COMMITS_PER_BATCH_MAX: Final = 512
 """Commits made durable at once: past this a longer batch gains nothing and delays its first."""
+DECISION_ROUNDS_MAX: Final = 8
+"""How often a decision is taken anew because what it had read was changed meanwhile. Past this the item is too busy."""
 
 # Requests
 BODY_BYTES_MAX: Final = 1024 * 1024
@@ -76,6 +78,10 @@ PASSWORDS_WAITING_MAX: Final = 32
 LIMIT_BUCKETS_MAX: Final = 50_000
 """Remembered callers for each rate limit, some 200 bytes each; the longest unseen is forgotten first."""
 DEVICES_PER_EVENT_MAX: Final = 200
+
+# The door
+SCANNED_LENGTH_MAX: Final = 7_089
+"""What the largest QR symbol holds: whatever a camera reads at the door gets an answer of the door."""
 
 # Search
 SEARCH_LENGTH_MAX: Final = 200

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from ticketing.base.bounds import DEVICES_PER_EVENT_MAX
 from ticketing.base.store import Page, Store
 from ticketing.base.tables import Record
 from ticketing.events.model import Category, CategoryMapping, Event, EventStatus, Offer, TicketType
@@ -62,6 +63,7 @@ def event_record(event: Event) -> Record:
         "image_url": event.image_url,
         "capacity": event.capacity,
         "capacity_available": event.capacity_available,
+        "devices_available": DEVICES_PER_EVENT_MAX,  # as a new event begins; a replacement leaves pools alone
         "ticket_types": list(event.ticket_types),
         "sales_start_date": event.sales_start_date,
         "sales_end_date": event.sales_end_date,

@@ -163,6 +163,7 @@ EVENTS: Final = Table(
         Column("image_url", nullable=True),
         Column("capacity", INTEGER, nullable=True, check="capacity >= 0"),
         Column("capacity_available", POOL),  # starts at capacity, or at POOL_MAX where there is no limit
+        Column("devices_available", POOL),  # how many more door devices this event may have
         Column("ticket_types", JSON),  # ids of rows of tickets, in order
         Column("sales_start_date", TIME, nullable=True),
         Column("sales_end_date", TIME, nullable=True),
