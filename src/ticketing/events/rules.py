@@ -309,12 +309,12 @@ def _with_status(event: Event, status: EventStatus, *, now: datetime) -> Event:
     return event if event.status is status else replace(event, status=status, last_updated_date_time=now)
 
 
-def refuse_deletion(event: Event, *, has_devices: bool) -> None:
+def refuse_deletion(event: Event) -> None:
     """Nothing, where the event may be deleted. Raises EventInUse.
 
     Only what was public can have orders, and what was public is never a draft again: its version guards that.
     """
-    if event.is_public or has_devices:
+    if event.is_public:
         raise EventInUse
 
 

@@ -6,15 +6,7 @@ from ticketing.base.bounds import DEVICES_PER_EVENT_MAX
 from ticketing.base.store import Page, Store
 from ticketing.base.tables import Record
 from ticketing.events.model import Category, CategoryMapping, Event, EventStatus, Offer, TicketType
-from ticketing.schema.tables import (
-    DEVICES,
-    EVENT_CATEGORIES,
-    EVENT_CATEGORY_MAPPING,
-    EVENTS,
-    LISTINGS,
-    TICKETS,
-    index,
-)
+from ticketing.schema.tables import EVENT_CATEGORIES, EVENT_CATEGORY_MAPPING, EVENTS, LISTINGS, TICKETS, index
 
 PUBLIC_SHARD = "0"
 
@@ -222,9 +214,3 @@ async def read_listing_version(store: Store, event_id: str) -> int | None:
     """The version of an event's listing; None where it has none."""
     record = await store.get(LISTINGS, (event_id,))
     return None if record is None else int(record["version"])
-
-
-async def has_devices(store: Store, event_id: str) -> bool:
-    """Whether a door device was made for this event. The index may lag: SQL's foreign key is the safety net."""
-    page = await store.query(DEVICES.index("devices_by_event"), event_id, limit=1)
-    return bool(page.records)

@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from ticketing import __version__
 from ticketing.base.house import House
+from ticketing.events import api as events
 from ticketing.site import errors
 from ticketing.venues import api as venues
 
@@ -14,4 +15,5 @@ def build_app(house: House) -> FastAPI:
     app.state.house = house
     errors.install(app)
     app.include_router(venues.routes)
+    app.include_router(events.routes)
     return app

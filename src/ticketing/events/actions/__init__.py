@@ -1,0 +1,1 @@
+"""Use cases of events, ticket types and categories, each in its own file."""

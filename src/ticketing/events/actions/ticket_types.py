@@ -1,0 +1,128 @@
+"""Use cases of ticket types: read, decide, commit, answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ticketing.accounts.model import Principal
+from ticketing.accounts.permissions import Right, demand
+from ticketing.base.changes import Insert, Remove, Replace
+from ticketing.base.errors import NotFound
+from ticketing.base.house import House
+from ticketing.base.once import Keep, commit_once
+from ticketing.events.actions.events import own_event, visible_event
+from ticketing.events.actions.rounds import in_rounds, refuse_unseen
+from ticketing.events.model import Event, TicketType, TicketTypeWish
+from ticketing.events.rules import (
+    changed_ticket_type,
+    event_with,
+    event_without,
+    new_ticket_type,
+    refuse_ticket_type_deletion,
+    ticket_type_wish_of,
+)
+from ticketing.events.store import event_record, read_ticket_type, ticket_type_record
+from ticketing.schema.tables import EVENTS, TICKETS
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A ticket type with the event that sells it."""
+
+    event: Event
+    ticket_type: TicketType
+
+
+async def create_ticket_type(
+    house: House, who: Principal, event_id: str, wish: TicketTypeWish, *, keep: Keep[Offered], now: datetime
+) -> Offered:
+    """The event offers a new ticket type, last. Two that are created at once both come in, one after the other.
+
+    Raises Unauthenticated, NotFound, Invalid, EventCancelled, TooManyTicketTypes, CurrencyMismatch.
+    """
+    ticket_type_id = house.new_id("tty", now)
+
+    async def attempt() -> Offered:
+        event = await own_event(house, who, event_id)
+        ticket_type = new_ticket_type(ticket_type_id, event, wish, now=now)
+        changed = event_with(event, ticket_type_id, now=now)
+        offered = Offered(replace(changed, version=event.version + 1), ticket_type)
+        await commit_once(
+            house,
+            (
+                *keep(offered),
+                Replace(EVENTS, event_record(changed)),
+                Insert(TICKETS, ticket_type_record(ticket_type)),
+            ),
+        )
+        return offered
+
+    return await in_rounds(attempt)
+
+
+async def visible_ticket_type(house: House, who: Principal, ticket_type_id: str) -> Offered:
+    """The ticket type, of an event that this principal may see. Raises NotFound."""
+    ticket_type = await read_ticket_type(house.store, ticket_type_id)
+    if ticket_type is None:
+        raise NotFound
+    return Offered(await visible_event(house, who, ticket_type.event_id), ticket_type)
+
+
+async def own_ticket_type(house: House, who: Principal, ticket_type_id: str) -> Offered:
+    """The ticket type, of an event that this principal may change. Raises Unauthenticated, NotFound."""
+    ticket_type = await read_ticket_type(house.store, ticket_type_id)
+    if ticket_type is None:
+        demand(who, Right.CHANGE_EVENT)
+        raise NotFound
+    return Offered(await own_event(house, who, ticket_type.event_id), ticket_type)
+
+
+async def change_ticket_type(
+    house: House,
+    who: Principal,
+    ticket_type_id: str,
+    amend: Callable[[TicketTypeWish], TicketTypeWish],
+    *,
+    expected: int | None,
+) -> Offered:
+    """The ticket type is described anew, as `amend` says of what it was. `expected` is as in `change_event`.
+
+    The event's currency, which this relies on, stands as long as the event has ticket types. Raises Unauthenticated, NotFound,
+    ChangedMeanwhile, Invalid, CurrencyMismatch.
+    """
+
+    async def attempt() -> Offered:
+        offered = await own_ticket_type(house, who, ticket_type_id)
+        event, ticket_type = offered.event, offered.ticket_type
+        refuse_unseen(expected, ticket_type.version)
+        changed = changed_ticket_type(event, ticket_type, amend(ticket_type_wish_of(event, ticket_type)))
+        moved = changed.quantity - ticket_type.quantity
+        pools = {"quantity_available": moved} if moved else None
+        await house.store.commit((Replace(TICKETS, ticket_type_record(changed), pools),))
+        return Offered(event, replace(changed, version=ticket_type.version + 1))
+
+    return await in_rounds(attempt)
+
+
+async def delete_ticket_type(
+    house: House, who: Principal, ticket_type_id: str, *, expected: int | None, now: datetime
+) -> None:
+    """The event no longer offers the ticket type. Raises Unauthenticated, NotFound, ChangedMeanwhile, TicketTypeInUse.
+
+    It holds only if all of it is left at that moment, so that a sale at the same time either comes first and stops it, or finds
+    no ticket type. An order that expired keeps its lines: SQL's foreign key keeps the type for them.
+    """
+
+    async def attempt() -> None:
+        offered = await own_ticket_type(house, who, ticket_type_id)
+        event, ticket_type = offered.event, offered.ticket_type
+        refuse_unseen(expected, ticket_type.version)
+        refuse_ticket_type_deletion(ticket_type)
+        await house.store.commit(
+            (
+                Replace(EVENTS, event_record(event_without(event, ticket_type_id, now=now))),
+                Remove(TICKETS, (ticket_type_id,), ticket_type.version, {"quantity_available": ticket_type.quantity}),
+            )
+        )
+
+    await in_rounds(attempt)
