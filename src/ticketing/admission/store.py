@@ -1,12 +1,16 @@
 """The reads and records of admissions."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from ticketing.admission.model import Admission, AdmissionStatus, Attendee
 from ticketing.base.bounds import TICKETS_PER_ORDER_MAX
-from ticketing.base.store import Store
+from ticketing.base.store import Page, Range, Store
 from ticketing.base.tables import Record
 from ticketing.schema.tables import ADMISSIONS, index
+
+HUMAN_CODE_CANDIDATES_MAX: Final = 5
+"""Two admissions share 55 bits once in a great many years; five is more than ever."""
 
 
 def admission_of(record: Record) -> Admission:
@@ -72,3 +76,31 @@ async def admissions_of_order(store: Store, order_id: str) -> tuple[Admission, .
     """An order's admissions, by id, at most 50. The index may lag: for decisions, `read_admissions` reads by key."""
     page = await store.query(index("admissions_by_order"), order_id, limit=TICKETS_PER_ORDER_MAX)
     return tuple(admission_of(record) for record in page.records)
+
+
+async def admissions_by_human_code(store: Store, human_code: str) -> tuple[Admission, ...]:
+    """The admissions with this code, as last committed: the index, which may lag, names them, and each is read by key."""
+    page = await store.query(index("admissions_by_human_code"), human_code, limit=HUMAN_CODE_CANDIDATES_MAX)
+    found = await read_admissions(store, [record["admission_id"] for record in page.records])
+    return tuple(admission for admission in found if admission.human_code == human_code)
+
+
+async def walk_of_user(
+    store: Store, user_id: str, *, before_event_id: str | None, limit: int, cursor: str | None
+) -> Page:
+    """Rows of a user's admissions at events before this one, the newest event first. Raises BadCursor."""
+    return await store.query(
+        index("admissions_by_user"),
+        user_id,
+        within=Range(end=before_event_id),
+        limit=limit,
+        cursor=cursor,
+        descending=True,
+    )
+
+
+async def walk_of_event(store: Store, event_id: str, *, after_admission_id: str | None, limit: int) -> Page:
+    """Rows of an event's admissions after this one, by id."""
+    # All ids have the same length, so nothing lies between one and the same with a letter more.
+    start = None if after_admission_id is None else f"{after_admission_id}0"
+    return await store.query(index("admissions_by_event"), event_id, within=Range(start=start), limit=limit)
