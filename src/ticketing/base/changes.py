@@ -26,11 +26,13 @@ class Replace:
 
     `record` carries the version that was read; it is stored with the next. Pools keep what they have, or change by the deltas in
     `pools` (a capacity that was changed), without a bound: what is sold stays sold, and then nothing more is.
+    With `only_at`, it holds only if these pools are exactly so, before the deltas.
     """
 
     table: Table
     record: Record
     pools: Mapping[str, int] | None = None
+    only_at: Mapping[str, int] | None = None
     key: Key = field(init=False, compare=False)
 
     def __post_init__(self) -> None:

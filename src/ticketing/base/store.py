@@ -1,6 +1,6 @@
 """The storage port: the only way from the features to stored records, the same for every engine."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -115,8 +115,11 @@ def assert_lawful(changes: Sequence[Change]) -> None:
         if kind is Insert or kind is Replace or kind is Claim:
             assert isinstance(change, Insert | Replace | Claim)
             size += _checked_size(table, change.record)
-            if kind is Replace and not table.versioned:
-                raise BadCommit(f"{table.name} has no versions")
+            if isinstance(change, Replace):
+                if not table.versioned:
+                    raise BadCommit(f"{table.name} has no versions")
+                _check_pools(table, change.pools)
+                _check_pools(table, change.only_at)
             if kind is Claim and change.record.get("expires_at") is None:
                 raise BadCommit("a claim needs its end")
         elif kind is Take or kind is Give:
@@ -131,12 +134,20 @@ def assert_lawful(changes: Sequence[Change]) -> None:
         elif kind is Check:
             if not table.versioned:
                 raise BadCommit(f"{table.name} has no versions")
-        elif isinstance(change, Remove) and table.versioned is (change.version is None):
-            raise BadCommit(f"a removal from {table.name} names the version where there is one")
+        elif isinstance(change, Remove):
+            if table.versioned is (change.version is None):
+                raise BadCommit(f"a removal from {table.name} names the version where there is one")
+            _check_pools(table, change.pools)
     if len(touched) != len(changes):
         raise BadCommit(f"two changes on one item: {[(change.table.name, change.key) for change in changes]}")
     if size > COMMIT_BYTES_MAX:
         raise BadCommit(f"a commit of {size} bytes")
+
+
+def _check_pools(table: Table, pools: Mapping[str, int] | None) -> None:
+    for name, count in (pools or {}).items():
+        if table.by_name[name].kind is not Kind.POOL or not -POOL_MAX <= count <= POOL_MAX:
+            raise BadCommit(f"not a pool or not a count: {table.name}.{name} {count}")
 
 
 _NESTED: Final = frozenset((list, dict, tuple))

@@ -104,8 +104,10 @@ def _holds(change: Change, found: Record | None) -> bool:
     match change:
         case Insert():
             return found is None
-        case Replace(record=record):
-            return found is not None and found["version"] == record["version"]
+        case Replace(record=record, only_at=only_at):
+            if found is None or found["version"] != record["version"]:
+                return False
+            return all(found[name] == count for name, count in (only_at or {}).items())
         case Remove(version=version, pools=pools):
             if found is None or (version is not None and found["version"] != version):
                 return False

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ticketing.accounts.model import Principal
 from ticketing.accounts.permissions import Right, demand
-from ticketing.base.changes import Insert, Remove, Replace
+from ticketing.base.changes import Change, Insert, Remove, Replace
 from ticketing.base.errors import NotFound
 from ticketing.base.house import House
 from ticketing.base.once import Keep, commit_once
@@ -65,7 +65,7 @@ async def visible_ticket_type(house: House, who: Principal, ticket_type_id: str)
     ticket_type = await read_ticket_type(house.store, ticket_type_id)
     if ticket_type is None:
         raise NotFound
-    return Offered(await visible_event(house, who, ticket_type.event_id), ticket_type)
+    return _offered(await visible_event(house, who, ticket_type.event_id), ticket_type)
 
 
 async def own_ticket_type(house: House, who: Principal, ticket_type_id: str) -> Offered:
@@ -74,7 +74,13 @@ async def own_ticket_type(house: House, who: Principal, ticket_type_id: str) -> 
     if ticket_type is None:
         demand(who, Right.CHANGE_EVENT)
         raise NotFound
-    return Offered(await own_event(house, who, ticket_type.event_id), ticket_type)
+    return _offered(await own_event(house, who, ticket_type.event_id), ticket_type)
+
+
+def _offered(event: Event, ticket_type: TicketType) -> Offered:
+    if ticket_type.ticket_type_id not in event.ticket_types:  # deleted, and kept for its orders
+        raise NotFound
+    return Offered(event, ticket_type)
 
 
 async def change_ticket_type(
@@ -109,8 +115,9 @@ async def delete_ticket_type(
 ) -> None:
     """The event no longer offers the ticket type. Raises Unauthenticated, NotFound, ChangedMeanwhile, TicketTypeInUse.
 
-    It holds only if all of it is left at that moment, so that a sale at the same time either comes first and stops it, or finds
-    no ticket type. An order that expired keeps its lines: SQL's foreign key keeps the type for them.
+    A draft's is gone. One of an event that is or was on sale stays stored with a quantity of nothing, for the orders that came to
+    nothing and still name it. That holds only if all of it is left at that moment, so that a sale at the same time either comes
+    first and stops it, or finds nothing to buy.
     """
 
     async def attempt() -> None:
@@ -118,11 +125,15 @@ async def delete_ticket_type(
         event, ticket_type = offered.event, offered.ticket_type
         refuse_unseen(expected, ticket_type.version)
         refuse_ticket_type_deletion(ticket_type)
-        await house.store.commit(
-            (
-                Replace(EVENTS, event_record(event_without(event, ticket_type_id, now=now))),
-                Remove(TICKETS, (ticket_type_id,), ticket_type.version, {"quantity_available": ticket_type.quantity}),
-            )
-        )
+        without = event_without(event, ticket_type_id, now=now)
+        await house.store.commit((Replace(EVENTS, event_record(without)), _withdrawal(event, ticket_type)))
 
     await in_rounds(attempt)
+
+
+def _withdrawal(event: Event, ticket_type: TicketType) -> Change:
+    all_of_it = {"quantity_available": ticket_type.quantity}
+    if not event.is_public:
+        return Remove(TICKETS, (ticket_type.ticket_type_id,), ticket_type.version, all_of_it)
+    nothing = {"quantity_available": -ticket_type.quantity}
+    return Replace(TICKETS, ticket_type_record(replace(ticket_type, quantity=0)), pools=nothing, only_at=all_of_it)

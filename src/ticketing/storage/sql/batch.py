@@ -178,8 +178,10 @@ def holds(change: Change, state: State | None) -> bool:
             return not exists
         case Check(version=version):
             return exists and state is not None and state.version == version
-        case Replace(record=record):
-            return exists and state is not None and state.version == record["version"]
+        case Replace(record=record, only_at=only_at):
+            if not exists or state is None or state.version != record["version"]:
+                return False
+            return all(_pool(state, name) == count for name, count in (only_at or {}).items())
         case Remove(version=version, pools=pools):
             if not exists or state is None or (version is not None and state.version != version):
                 return False
