@@ -1,0 +1,278 @@
+"""Files of Ticket and their revisions: made fresh, upgraded with a backup first, left alone where a newer Ticket wrote them."""
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import apsw
+import pytest
+
+from tests.support.houses import make_house, sign_up
+from tests.support.write_initial_migration import INITIAL, initial_sql
+from ticketing.storage.sql import migrate as migrating
+from ticketing.storage.sql.doctor import examine, schema_of, schema_of_declarations
+from ticketing.storage.sql.migrate import (
+    MIGRATIONS,
+    BadMigration,
+    NewerFile,
+    NotTicketFile,
+    latest_revision,
+    migrate,
+    upgrade_sql,
+)
+from ticketing.storage.sql.opening import open_store
+from ticketing.storage.sql.sqlite import DamagedFile
+
+ADD_A_COLUMN = 'op.execute("alter table users add column nickname text")'
+
+
+def with_a_later_revision(folder: Path, *statements: str) -> Path:
+    """A copy of the revisions with one more, 9001, that runs these statements."""
+    migrations = folder / "migrations"
+    shutil.copytree(MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
+    (migrations / "versions" / "r9001_later.py").write_text(
+        textwrap.dedent(f'''
+            """A revision to come."""
+            from alembic import op
+            revision = "9001"
+            down_revision = "{latest_revision()}"
+            def upgrade() -> None:
+        ''')
+        + "".join(f"    {statement}\n" for statement in statements)
+    )
+    return migrations
+
+
+async def populated(path: Path) -> Path:
+    """A file with users in it, closed."""
+    store = open_store(path)
+    await sign_up(make_house(store), "ada")
+    await store.close()
+    return path
+
+
+def emails(path: Path) -> list[str]:
+    connection = apsw.Connection(str(path))
+    try:
+        return [email for (email,) in connection.execute("select email from users order by email")]
+    finally:
+        connection.close()
+
+
+def revision(path: Path) -> str:
+    connection = apsw.Connection(str(path))
+    try:
+        return str(connection.execute("select version_num from alembic_version").fetchall()[0][0])
+    finally:
+        connection.close()
+
+
+def test_the_first_revision_says_what_the_declarations_say() -> None:
+    assert INITIAL.read_text() == initial_sql(), "run: python -m tests.support.write_initial_migration"
+
+
+def test_all_revisions_together_make_the_schema_of_the_declarations() -> None:
+    connection = apsw.Connection(":memory:")
+
+    connection.execute(upgrade_sql(None))
+
+    assert schema_of(connection) == schema_of_declarations()
+
+
+async def test_a_fresh_file_is_of_the_latest_revision_and_clean(tmp_path: Path) -> None:
+    path = await populated(tmp_path / "ticket.db")
+
+    assert revision(path) == latest_revision()
+    assert examine(path) == []
+
+
+async def test_a_new_folder_and_file_are_their_owners_alone(tmp_path: Path) -> None:
+    path = await populated(tmp_path / "var" / "ticket.db")
+
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_fresh_and_a_present_file_open_without_sqlalchemy(tmp_path: Path) -> None:
+    program = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from ticketing.storage.sql.opening import open_store
+        for _ in range(2):
+            open_store(Path(sys.argv[1])).engine.close()
+        assert not {"sqlalchemy", "alembic"} & set(sys.modules)
+    """)
+
+    assert subprocess.run([sys.executable, "-c", program, str(tmp_path / "ticket.db")], check=False).returncode == 0
+
+
+async def test_an_upgrade_keeps_what_is_there_and_a_backup_of_it(tmp_path: Path) -> None:
+    path = await populated(tmp_path / "ticket.db")
+    before = latest_revision()
+
+    migrated = migrate(path, migrations=with_a_later_revision(tmp_path, ADD_A_COLUMN))
+
+    assert (migrated.before, migrated.after, migrated.backup) == (before, "9001", tmp_path / "ticket.before-9001.db")
+    assert (revision(path), emails(path)) == ("9001", ["ada@example.org"])
+    assert (revision(tmp_path / "ticket.before-9001.db"), emails(tmp_path / "ticket.before-9001.db")) == (
+        before,
+        ["ada@example.org"],
+    )
+    assert stat.S_IMODE((tmp_path / "ticket.before-9001.db").stat().st_mode) == 0o600
+
+
+async def test_an_earlier_backup_is_never_written_over(tmp_path: Path) -> None:
+    path = await populated(tmp_path / "ticket.db")
+    (tmp_path / "ticket.before-9001.db").write_text("precious")
+
+    migrated = migrate(path, migrations=with_a_later_revision(tmp_path, ADD_A_COLUMN))
+
+    assert migrated.backup == tmp_path / "ticket.before-9001.2.db"
+    assert (tmp_path / "ticket.before-9001.db").read_text() == "precious"
+
+
+async def test_a_second_migration_has_nothing_to_do(tmp_path: Path) -> None:
+    path = await populated(tmp_path / "ticket.db")
+    migrations = with_a_later_revision(tmp_path, ADD_A_COLUMN)
+    migrate(path, migrations=migrations)
+
+    again = migrate(path, migrations=migrations)
+
+    assert (again.before, again.after, again.backup) == ("9001", "9001", None)
+
+
+async def test_a_revision_that_fails_half_way_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    path = await populated(tmp_path / "ticket.db")
+    migrations = with_a_later_revision(tmp_path, ADD_A_COLUMN, 'op.execute("insert into nowhere values (1)")')
+
+    with pytest.raises(apsw.SQLError, match="nowhere"):
+        migrate(path, migrations=migrations)
+
+    assert revision(path) == latest_revision()
+    assert examine(path) == []
+
+
+async def test_a_revision_that_leaves_rows_pointing_nowhere_is_undone(tmp_path: Path) -> None:
+    path = await populated(tmp_path / "ticket.db")
+    migrations = with_a_later_revision(tmp_path, 'op.execute("delete from users")')  # their sessions name them
+
+    with pytest.raises(BadMigration, match="sessions"):
+        migrate(path, migrations=migrations)
+
+    assert emails(path) == ["ada@example.org"]
+
+
+async def test_a_revision_that_is_only_tried_changes_nothing(tmp_path: Path) -> None:
+    path = await populated(tmp_path / "ticket.db")
+
+    tried = migrate(path, migrations=with_a_later_revision(tmp_path, ADD_A_COLUMN), only_try=True)
+
+    assert (tried.after, tried.backup) == ("9001", None)
+    assert revision(path) == latest_revision()
+
+
+async def test_a_process_killed_in_the_middle_of_a_migration_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = await populated(tmp_path / "ticket.db")
+    migrations = with_a_later_revision(tmp_path, ADD_A_COLUMN, 'op.execute("select die_now()")')
+    program = textwrap.dedent("""
+        import os, signal, sys
+        from pathlib import Path
+        from ticketing.storage.sql import migrate as migrating
+        connect = migrating.connect
+        def deadly(path):
+            connection = connect(path)
+            connection.create_scalar_function("die_now", lambda: os.kill(os.getpid(), signal.SIGKILL), 0)
+            return connection
+        migrating.connect = deadly
+        migrating.migrate(Path(sys.argv[1]), migrations=Path(sys.argv[2]))
+    """)
+
+    killed = subprocess.run([sys.executable, "-c", program, str(path), str(migrations)], check=False)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert (revision(path), emails(path)) == (latest_revision(), ["ada@example.org"])
+    assert examine(path) == []
+    assert emails(tmp_path / "ticket.before-9001.db") == ["ada@example.org"]
+
+
+async def test_two_processes_that_migrate_at_once_do_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = await populated(tmp_path / "ticket.db")
+    migrations = with_a_later_revision(tmp_path, ADD_A_COLUMN)
+    written = migrating.upgrade_sql
+
+    def overtaken(before: str | None, *, migrations: Path) -> str:
+        monkeypatch.setattr(migrating, "upgrade_sql", written)
+        migrate(path, migrations=migrations)  # the other process, between our look and our transaction
+        return written(before, migrations=migrations)
+
+    monkeypatch.setattr(migrating, "upgrade_sql", overtaken)
+
+    migrated = migrate(path, migrations=migrations)
+
+    assert (migrated.before, migrated.after) == ("9001", "9001")
+    assert [name for name in os.listdir(tmp_path) if "before" in name] == ["ticket.before-9001.db"]
+
+
+async def test_a_file_of_a_newer_ticket_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = await populated(tmp_path / "ticket.db")
+    migrate(path, migrations=with_a_later_revision(tmp_path, ADD_A_COLUMN))
+
+    with pytest.raises(NewerFile, match=r"revision 9001.*newer"):
+        open_store(path)
+
+    assert revision(path) == "9001"
+
+
+def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    connection = apsw.Connection(str(path))
+    connection.execute("create table notes (text)")
+    connection.close()
+
+    with pytest.raises(NotTicketFile, match="not one of Ticket's"):
+        open_store(path)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ticket.db"
+    path.write_bytes(b"Dear diary, " * 1000)
+
+    with pytest.raises(DamagedFile, match="Restore a backup"):
+        open_store(path)
+
+
+async def test_a_damaged_page_is_found_before_the_file_is_opened(tmp_path: Path) -> None:
+    path = await populated(tmp_path / "ticket.db")
+    with path.open("r+b") as file:
+        file.seek(4096 * 2)
+        file.write(b"\xff" * 4096)
+
+    with pytest.raises(DamagedFile, match="Restore a backup"):
+        open_store(path)
+
+
+def test_a_table_that_nobody_declared_and_a_missing_index_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "ticket.db"
+    open_store(path).engine.close()
+    connection = apsw.Connection(str(path))
+    connection.execute("create table extra (text) ; drop index orders_on_hold")
+    connection.close()
+
+    assert {(finding.check, finding.subject) for finding in examine(path)} == {
+        ("schema", "extra"),
+        ("schema", "orders_on_hold"),
+    }
+
+
+async def test_a_row_that_points_nowhere_is_found(tmp_path: Path) -> None:
+    path = await populated(tmp_path / "ticket.db")
+    connection = apsw.Connection(str(path))
+    connection.execute("pragma foreign_keys = off; delete from users")
+    connection.close()
+
+    assert [finding.check for finding in examine(path)] == ["references"]
