@@ -1,0 +1,6 @@
+"""JSON routes of sales: orders, their payments and refunds."""
+
+from ticketing.sales.api.orders import routes as orders
+from ticketing.sales.api.payments import routes as payments
+
+routes = (orders, payments)

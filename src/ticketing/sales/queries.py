@@ -1,0 +1,42 @@
+"""Views of orders, as the API shows them."""
+
+from datetime import datetime
+from typing import Any
+
+from ticketing.base.ids import order_code
+from ticketing.base.times import shown
+from ticketing.sales.model import Order
+from ticketing.sales.rules import shown_payment_status
+
+
+def order_view(order: Order, *, now: datetime) -> dict[str, Any]:
+    """An order as JSON."""
+    currency = order.currency
+    customer = order.customer
+    return {
+        "order_id": order.order_id,
+        "order_code": order_code(order.order_id),
+        "event_id": order.event_id,
+        "user_id": order.user_id,
+        "payment_status": shown_payment_status(order, now=now).value,
+        "total_amount": {"amount": order.total_amount, "currency": currency},
+        "amount_paid": {"amount": order.amount_paid, "currency": currency},
+        "amount_refunded": {"amount": order.amount_refunded, "currency": currency},
+        "lines": [
+            {
+                "ticket_type_id": line.ticket_type_id,
+                "quantity": line.quantity,
+                "unit_price": {"amount": line.unit_amount, "currency": currency},
+                "subtotal_amount": {"amount": line.subtotal_amount, "currency": currency},
+            }
+            for line in order.lines
+        ],
+        "order_date_time": shown(order.order_date_time),
+        "expires_at": shown(order.expires_at),
+        "extensions": order.extensions,
+        "customer": {
+            "email": customer.email,
+            "first_name": customer.first_name,
+            "last_name": customer.last_name,
+        },
+    }

@@ -1,0 +1,170 @@
+"""The reads and records of orders, their lines, guests and allowances."""
+
+import hmac
+from datetime import datetime, timedelta
+
+from ticketing.accounts.model import User, UserType, normal_email
+from ticketing.base.changes import Pool
+from ticketing.base.house import House
+from ticketing.base.ids import from_int
+from ticketing.base.store import Page, Range, Store
+from ticketing.base.tables import Record
+from ticketing.sales.model import Customer, Order, OrderLine, PaymentStatus
+from ticketing.schema.tables import ALLOWANCES, EVENTS, HOLD_SHARDS, ORDERS, TICKETS, index
+
+LINES_READ_MAX = 100
+
+
+def order_record(order: Order) -> Record:
+    """The row of `orders` for an order."""
+    pending = order.payment_status is PaymentStatus.PENDING
+    customer = order.customer
+    return {
+        "order_id": order.order_id,
+        "event_id": order.event_id,
+        "user_id": order.user_id,
+        "account_user_id": order.account_user_id,
+        "order_date_time": order.order_date_time,
+        "total_amount": order.total_amount,
+        "currency": order.currency,
+        "payment_status": order.payment_status.value,
+        "expires_at": order.expires_at,
+        "extensions": order.extensions,
+        "amount_paid": order.amount_paid,
+        "amount_refunded": order.amount_refunded,
+        "customer_email": customer.email,
+        "customer_first_name": customer.first_name,
+        "customer_last_name": customer.last_name,
+        "payments": list(order.payments),
+        "refunds": list(order.refunds),
+        "hold_shard": HOLD_SHARDS[order.expires_at.second % len(HOLD_SHARDS)] if pending else None,
+        "version": order.version,
+    }
+
+
+def order_of(record: Record, lines: tuple[OrderLine, ...]) -> Order:
+    """The order in a row of `orders`, with its lines."""
+    return Order(
+        order_id=record["order_id"],
+        event_id=record["event_id"],
+        user_id=record["user_id"],
+        account_user_id=record["account_user_id"],
+        order_date_time=record["order_date_time"],
+        total_amount=record["total_amount"],
+        currency=record["currency"],
+        payment_status=PaymentStatus(record["payment_status"]),
+        expires_at=record["expires_at"],
+        extensions=record["extensions"],
+        amount_paid=record["amount_paid"],
+        amount_refunded=record["amount_refunded"],
+        customer=Customer(
+            email=record["customer_email"],
+            first_name=record["customer_first_name"],
+            last_name=record["customer_last_name"],
+        ),
+        payments=tuple(record["payments"]),
+        refunds=tuple(record["refunds"]),
+        lines=lines,
+        version=record["version"],
+    )
+
+
+def line_record(order_id: str, line: OrderLine, position: int) -> Record:
+    """The row of `order_details` for a line."""
+    return {
+        "order_id": order_id,
+        "ticket_id": line.ticket_type_id,
+        "quantity": line.quantity,
+        "unit_amount": line.unit_amount,
+        "subtotal_amount": line.subtotal_amount,
+        "position": position,
+    }
+
+
+async def read_lines(store: Store, order_id: str) -> tuple[OrderLine, ...]:
+    """The lines of an order as ordered. They never change once they are stored."""
+    page = await store.query(index("order_details_by_order"), order_id, limit=LINES_READ_MAX)
+    rows = sorted(page.records, key=lambda row: int(row["position"]))
+    return tuple(OrderLine(row["ticket_id"], row["quantity"], row["unit_amount"]) for row in rows)
+
+
+async def read_order(store: Store, order_id: str) -> Order | None:
+    """The order with this id, and its lines."""
+    record = await store.get(ORDERS, (order_id,))
+    return None if record is None else order_of(record, await read_lines(store, order_id))
+
+
+async def orders_of(store: Store, page: Page) -> list[Order]:
+    """The orders of a page of rows, with their lines."""
+    return [order_of(record, await read_lines(store, record["order_id"])) for record in page.records]
+
+
+async def page_of_account(store: Store, user_id: str, *, limit: int, cursor: str | None) -> Page:
+    """Rows of the orders of a user with a login, the newest first."""
+    return await store.query(index("orders_by_account"), user_id, limit=limit, cursor=cursor, descending=True)
+
+
+async def page_of_event(store: Store, event_id: str, *, limit: int, cursor: str | None) -> Page:
+    """Rows of the orders for an event, the newest first."""
+    return await store.query(index("orders_by_event"), event_id, limit=limit, cursor=cursor, descending=True)
+
+
+async def run_out_holds(store: Store, *, now: datetime, limit: int) -> list[str]:
+    """Ids of up to `limit` orders of each shard whose hold ran out by `now`, as the index has it: they may be gone by now."""
+    found: list[str] = []
+    for shard in HOLD_SHARDS:
+        page = await store.query(
+            index("orders_on_hold"), shard, within=Range(end=now + timedelta(microseconds=1)), limit=limit
+        )
+        found += [record["order_id"] for record in page.records]
+    return found
+
+
+def ticket_pool(ticket_type_id: str) -> Pool:
+    """What is left of a ticket type."""
+    return Pool(TICKETS, (ticket_type_id,), "quantity_available")
+
+
+def capacity_pool(event_id: str) -> Pool:
+    """What is left of an event's capacity."""
+    return Pool(EVENTS, (event_id,), "capacity_available")
+
+
+def allowance_pool(event_id: str, customer: str) -> Pool:
+    """Minus what a customer has at an event, held or bought."""
+    return Pool(ALLOWANCES, (event_id, customer), "balance")
+
+
+def allowance_record(event_id: str, customer: str) -> Record:
+    """The row of `allowances` of a customer who has nothing yet."""
+    return {"event_id": event_id, "customer": customer, "balance": 0}
+
+
+def guest_id(house: House, email: str) -> str:
+    """The user id of the guest with this address: the same for the same address, and no way back without the master key."""
+    digest = hmac.digest(house.keys.derive("guest ids"), normal_email(email).encode(), "sha256")
+    return from_int("usr", int.from_bytes(digest[:16], "big"))
+
+
+def allowance_name(house: House, email: str) -> str:
+    """Under what name a customer's allowance is kept: by address, whatever follows a `+` in its local part left out."""
+    local, _, domain = normal_email(email).partition("@")
+    return guest_id(house, f"{local.partition('+')[0]}@{domain}")
+
+
+def guest(user_id: str, customer: Customer, *, now: datetime) -> User:
+    """The user that a guest is: without a login."""
+    return User(
+        user_id=user_id,
+        username=None,
+        email=customer.email,
+        password=None,
+        first_name=customer.first_name,
+        last_name=customer.last_name,
+        phone=None,
+        address=None,
+        user_type=UserType.GUEST,
+        organizer_requested=False,
+        created_date_time=now,
+        version=1,
+    )
