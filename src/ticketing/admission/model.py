@@ -42,6 +42,8 @@ class Admission:
     human_code: str
     created_date_time: datetime
     version: int
+    holds_place: bool = True
+    """False once its place went back to the sale. The place of one that was used never does."""
 
     @property
     def is_void(self) -> bool:

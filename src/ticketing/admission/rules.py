@@ -88,8 +88,12 @@ def new_admissions(
 
 
 def voided(admission: Admission) -> Admission:
-    """The admission opens no door any more; a void one stays as it is. Its version is still the one that was read."""
-    return replace(admission, status=AdmissionStatus.VOID)
+    """The admission opens no door any more; a void one stays as it is. Its version is still the one that was read.
+
+    Its place goes back to the sale, unless somebody entered with it.
+    """
+    holds_place = admission.holds_place and admission.status is not AdmissionStatus.VALID
+    return replace(admission, status=AdmissionStatus.VOID, holds_place=holds_place)
 
 
 def renamed(admission: Admission, attendee: Attendee) -> Admission:

@@ -33,6 +33,7 @@ def admission_of(record: Record) -> Admission:
         human_code=record["human_code"],
         created_date_time=record["created_date_time"],
         version=record["version"],
+        holds_place=record["holds_place"],
     )
 
 
@@ -48,6 +49,7 @@ def admission_record(admission: Admission) -> Record:
         "attendee_first_name": admission.attendee.first_name,
         "attendee_last_name": admission.attendee.last_name,
         "status": admission.status.value,
+        "holds_place": admission.holds_place,
         "generation": admission.generation,
         "entered_at": admission.entered_at,
         "entered_gate": admission.entered_gate,
