@@ -135,10 +135,13 @@ def test_a_result_is_one_row_with_its_refusals_and_what_had_no_answer() -> None:
         assert cell in row
 
 
-def test_a_result_is_marked_where_the_generator_or_something_else_took_part_in_it() -> None:
+def test_a_result_says_how_much_of_the_machine_went_elsewhere() -> None:
+    assert "| 0.40 |" in results_table([replace(RESULT, others_cpu_seconds=2.0)])
+
+
+def test_a_result_is_marked_where_the_generator_was_the_limit() -> None:
     assert "may be faster" not in results_table([RESULT])
-    assert "generator had no time left" in results_table([replace(RESULT, generator_cpu_seconds=4.9)])
-    assert "something else used 0.40 of a core" in results_table([replace(RESULT, others_cpu_seconds=2.0)])
+    assert "may be faster: `flash sale`." in results_table([replace(RESULT, generator_cpu_seconds=4.9)])
 
 
 def test_a_cell_cannot_break_its_row() -> None:
@@ -190,3 +193,12 @@ def test_charts_of_nothing_but_zeros_can_be_drawn() -> None:
     )
 
     assert ElementTree.fromstring(bars).tag == ElementTree.fromstring(lines).tag == f"{SVG}svg"
+
+
+def test_a_rate_that_was_chosen_is_not_shown_as_a_finding() -> None:
+    steady = replace(RESULT, name="at 70 %", rate_per_second=4_200.0)
+
+    image = results_chart(replace(REPORT, results=(RESULT, steady)))
+
+    assert "flash sale" in image
+    assert "at 70 %" not in image
