@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from ticketing.accounts.model import STRANGER, Principal
 from ticketing.accounts.permissions import Unauthenticated
+from ticketing.accounts.rules import is_over, session_stands
 from ticketing.accounts.store import read_api_key, read_device, read_session, read_user
 from ticketing.base.house import House, secret_hash
 from ticketing.web.routing import house_of, now_of
@@ -30,19 +31,23 @@ async def principal_of(house: House, authorization: str | None, *, now: datetime
     hashed = secret_hash(secret)
     if token.startswith("ses_"):
         session = await read_session(house.store, name)
-        if session is None or not hmac.compare_digest(session.secret_hash, hashed) or session.expires_at <= now:
+        if session is None or not hmac.compare_digest(session.secret_hash, hashed):
             raise Unauthenticated
         user = await read_user(house.store, session.user_id)
-        return Principal(user=user, session_id=session.session_id) if user is not None else STRANGER
+        if user is None or not session_stands(session, user, now=now):
+            raise Unauthenticated
+        return Principal(user=user, session_id=session.session_id)
     if token.startswith("tk_"):
         key = await read_api_key(house.store, name)
-        if key is None or not hmac.compare_digest(key.secret_hash, hashed) or (key.expires_at or now) < now:
+        if key is None or not hmac.compare_digest(key.secret_hash, hashed) or is_over(key.expires_at, now=now):
             raise Unauthenticated
         user = await read_user(house.store, key.user_id)
-        return Principal(user=user, scopes=frozenset(key.scopes)) if user is not None else STRANGER
+        if user is None:
+            raise Unauthenticated
+        return Principal(user=user, scopes=frozenset(key.scopes))
     if token.startswith("dev_"):
         device = await read_device(house.store, name)
-        if device is None or not hmac.compare_digest(device.secret_hash, hashed) or (device.expires_at or now) < now:
+        if device is None or not hmac.compare_digest(device.secret_hash, hashed) or is_over(device.expires_at, now=now):
             raise Unauthenticated
         return Principal(device=device)
     raise Unauthenticated

@@ -1,5 +1,6 @@
 """People and what they come with: users, sessions, API keys, door devices, and the principal of a request."""
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -16,7 +17,7 @@ class UserType(Enum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person. `password` is an argon2id hash, None for a guest."""
+    """A person. `password` is an argon2id hash, None for a guest; a session of an older `login_generation` is over."""
 
     user_id: str
     username: str | None
@@ -30,6 +31,19 @@ class User:
     organizer_requested: bool
     created_date_time: datetime
     version: int
+    login_generation: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class UserWish:
+    """What people say of themselves; the password travels apart."""
+
+    email: str
+    username: str | None
+    first_name: str
+    last_name: str
+    phone: str | None
+    address: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,8 @@ class Session:
     secret_hash: str
     created_date_time: datetime
     expires_at: datetime
+    login_generation: int = 1
+    version: int = 1
 
 
 class Scope(Enum):
@@ -50,6 +66,15 @@ class Scope(Enum):
     EVENTS = "events"
     ORDERS = "orders"
     CHECK_INS = "check_ins"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyWish:
+    """What a user wants of a new API key. Without `expires_at` it is good until it is deleted."""
+
+    name: str
+    scopes: tuple[Scope, ...]
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +131,27 @@ class Principal:
 
 
 STRANGER = Principal()
+
+
+def normal_email(email: str) -> str:
+    """The form in which e-mail addresses are compared: lower case."""
+    return email.strip().lower()
+
+
+def normal_username(username: str) -> str:
+    """The form in which usernames are compared: neither case nor the width or style of a letter matters."""
+    return unicodedata.normalize("NFKC", username).casefold()
+
+
+def email_marker(email: str) -> str:
+    """The name in `uniques` that makes an e-mail address belong to one login."""
+    return f"email#{normal_email(email)}"
+
+
+def username_marker(username: str) -> str:
+    """The name in `uniques` that makes a username belong to one login."""
+    return f"username#{normal_username(username)}"
+
+
+FIRST_ADMIN_MARKER = "first_admin"
+"""The name in `uniques` that makes the first admin one, however many processes start at once."""

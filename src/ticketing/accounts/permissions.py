@@ -96,3 +96,8 @@ def demand(principal: Principal, right: Right, *, owner_user_id: str | None = No
         raise NotFound
     assert principal.user is not None
     return principal.user
+
+
+def demand_own(principal: Principal, right: Right) -> User:
+    """The user who asks, who has this right over the own account and what belongs to it. Raises as `demand` does."""
+    return demand(principal, right, owner_user_id=None if principal.user is None else principal.user.user_id)

@@ -1,6 +1,10 @@
 """The reads and records of users, sessions, API keys and devices."""
 
-from ticketing.accounts.model import ApiKey, Device, Scope, Session, User, UserType
+from collections.abc import Iterable
+
+from ticketing.accounts.model import ApiKey, Device, Scope, Session, User, UserType, email_marker
+from ticketing.base.bounds import API_KEYS_PER_USER_MAX, PAGE_LIMIT_MAX
+from ticketing.base.changes import Pool
 from ticketing.base.store import Page, Store
 from ticketing.base.tables import Record
 from ticketing.schema.tables import API_KEYS, DEVICES, SESSIONS, UNIQUES, USERS, index
@@ -21,6 +25,7 @@ def user_of(record: Record) -> User:
         organizer_requested=record["organizer_requested"],
         created_date_time=record["created_date_time"],
         version=record["version"],
+        login_generation=record["login_generation"],
     )
 
 
@@ -37,15 +42,13 @@ def user_record(user: User) -> Record:
         "address": user.address,
         "user_type": user.user_type.value,
         "user_shard": None if user.user_type is UserType.GUEST else "0",
+        "admin_shard": "0" if user.user_type is UserType.ADMIN else None,
         "organizer_requested": user.organizer_requested,
+        "login_generation": user.login_generation,
+        "api_keys_available": API_KEYS_PER_USER_MAX,  # as a new user begins; a replacement leaves pools alone
         "created_date_time": user.created_date_time,
         "version": user.version,
     }
-
-
-def normal_email(email: str) -> str:
-    """The form in which e-mail addresses are compared: lower case."""
-    return email.strip().lower()
 
 
 async def read_user(store: Store, user_id: str) -> User | None:
@@ -56,8 +59,14 @@ async def read_user(store: Store, user_id: str) -> User | None:
 
 async def read_user_by_email(store: Store, email: str) -> User | None:
     """The user with a login whose address this is."""
-    marker = await store.get(UNIQUES, (f"email#{normal_email(email)}",))
+    marker = await store.get(UNIQUES, (email_marker(email),))
     return None if marker is None else await read_user(store, marker["target_id"])
+
+
+async def read_markers(store: Store, names: Iterable[str]) -> dict[str, str]:
+    """Which of these names in `uniques` are given away, and to whose id."""
+    found = await store.get_many(UNIQUES, [(name,) for name in names])
+    return {record["name"]: record["target_id"] for record in found if record is not None}
 
 
 def session_of(record: Record) -> Session:
@@ -113,3 +122,35 @@ async def read_device(store: Store, device_id: str) -> Device | None:
 async def page_of_users(store: Store, *, limit: int, cursor: str | None) -> Page:
     """Rows of users with a login, oldest first."""
     return await store.query(index("users_with_login"), "0", limit=limit, cursor=cursor)
+
+
+async def read_another_admin(store: Store, *, besides: str) -> User | None:
+    """An admin who is not the user `besides`. The index nominates; whoever relies on the answer checks the version."""
+    cursor: str | None = None
+    while True:
+        page = await store.query(index("admins"), "0", cursor=cursor)
+        for record in page.records:
+            if record["user_id"] == besides:
+                continue
+            nominated = await read_user(store, record["user_id"])
+            if nominated is not None and nominated.user_type is UserType.ADMIN:
+                return nominated
+        cursor = page.next_cursor
+        if cursor is None:
+            return None
+
+
+async def sessions_of_user(store: Store, user_id: str) -> list[Session]:
+    """Up to a hundred log-ins of this user, oldest first, those that are over among them."""
+    page = await store.query(index("sessions_by_user"), user_id, limit=PAGE_LIMIT_MAX)
+    return [session_of(record) for record in page.records]
+
+
+async def page_of_api_keys(store: Store, user_id: str, *, limit: int, cursor: str | None) -> Page:
+    """Rows of a user's API keys, oldest first."""
+    return await store.query(index("api_keys_by_user"), user_id, limit=limit, cursor=cursor)
+
+
+def api_keys_pool(user_id: str) -> Pool:
+    """How many more API keys this user may have."""
+    return Pool(USERS, (user_id,), "api_keys_available")

@@ -42,7 +42,10 @@ USERS: Final = Table(
         Column("address", nullable=True),
         Column("user_type", check=one_of("user_type", "guest", "regular", "organizer", "admin")),
         Column("user_shard", nullable=True),  # "0" for everyone with a login, null for guests
+        Column("admin_shard", nullable=True),  # "0" for admins, null for everyone else
         Column("organizer_requested", BOOLEAN),
+        Column("login_generation", INTEGER, check="login_generation >= 1"),  # sessions of an older one are over
+        Column("api_keys_available", POOL),  # how many more API keys this user may have
         Column("created_date_time", TIME),
         VERSION,
     ),
@@ -50,6 +53,7 @@ USERS: Final = Table(
         Index(
             "users_with_login", "users", "user_shard", ("created_date_time",), "Who has a login here? (admin's list)"
         ),
+        Index("admins", "users", "admin_shard", ("created_date_time",), "Is there another admin?"),
     ),
     sorted_keys=False,
 )
@@ -71,8 +75,10 @@ SESSIONS: Final = Table(
         Column("session_id"),
         Column("user_id", references="users"),
         Column("secret_hash"),
+        Column("login_generation", INTEGER),  # the user's when it began
         Column("created_date_time", TIME),
         Column("expires_at", TIME),
+        VERSION,
     ),
     indexes=(Index("sessions_by_user", "sessions", "user_id", ("created_date_time",), "Which log-ins has this user?"),),
 )
@@ -341,7 +347,8 @@ ADMISSIONS: Final = Table(
         Column("attendee_first_name"),
         Column("attendee_last_name"),
         Column("status", check=one_of("status", "valid", "used", "void")),
-        Column("generation", INTEGER, check="generation between 1 and 255"),
+        Column("holds_place", BOOLEAN),  # false once its place went back to the sale, which a used one's never does
+        Column("generation", INTEGER, check="generation between 1 and 65535"),
         Column("entered_at", TIME, nullable=True),  # the first entry that stands; null again after an exit
         Column("entered_gate", nullable=True),
         Column("human_code"),
@@ -411,6 +418,8 @@ ORDERS: Final = Table(
         Column("customer_email"),
         Column("customer_first_name"),
         Column("customer_last_name"),
+        Column("payments", JSON),  # ids of rows of payments, oldest first
+        Column("refunds", JSON),  # ids of rows of refunds, oldest first
         Column("hold_shard", nullable=True),  # "0" to "3" while pending, so that expiry finds it; null afterwards
         VERSION,
     ),

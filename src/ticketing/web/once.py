@@ -1,6 +1,7 @@
 """`Idempotency-Key`: the same request again finds the first answer, byte for byte."""
 
 import hashlib
+import hmac
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -67,7 +68,7 @@ def kept(house: House, *, name: str, fingerprint: str, status: int, content: byt
     sealed = nonce + _seal(house).encrypt(nonce, content, name.encode())
     record: Record = {
         "idempotency_key": name,
-        "fingerprint": fingerprint,
+        "fingerprint": _keyed(house, fingerprint),
         "status": status,
         "answer": b64encode(sealed).decode(),
         "expires_at": now + IDEMPOTENCY_KEPT,
@@ -77,7 +78,7 @@ def kept(house: House, *, name: str, fingerprint: str, status: int, content: byt
 
 def replay(house: House, record: Record, *, fingerprint: str) -> Response:
     """The first answer again. Raises IdempotencyKeyReused where it answered another request."""
-    if record["fingerprint"] != fingerprint:
+    if record["fingerprint"] != _keyed(house, fingerprint):
         raise IdempotencyKeyReused
     sealed = b64decode(record["answer"])
     content = _seal(house).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], record["idempotency_key"].encode())
@@ -87,6 +88,11 @@ def replay(house: House, record: Record, *, fingerprint: str) -> Response:
         headers={"Idempotent-Replayed": "true"},
         media_type=JSON if content else None,
     )
+
+
+def _keyed(house: House, fingerprint: str) -> str:
+    """The fingerprint as it is stored: whoever reads the table cannot try bodies (with a password in them) against it."""
+    return hmac.digest(house.keys.derive("request fingerprints"), fingerprint.encode(), "sha256").hex()[:32]
 
 
 _SEALS: dict[bytes, AESGCM] = {}
