@@ -156,16 +156,13 @@ _NESTED: Final = frozenset((list, dict, tuple))
 def _checked_size(table: Table, record: Record) -> int:
     if record.keys() != table.column_set:
         raise BadCommit(f"{table.name}: fields {sorted(record.keys() ^ table.column_set)} are missing or unknown")
-    size = 0
     kinds = set(map(type, record.values()))
     if float in kinds:
         raise BadCommit(f"{table.name} holds a float")
-    for value in record.values():
-        if type(value) is str:
-            size += len(value)
-    if kinds & _NESTED:
+    size = sum([len(value) for value in record.values() if value.__class__ is str])
+    if not kinds.isdisjoint(_NESTED):
         for value in record.values():
-            if type(value) in _NESTED:
+            if type(value) in _NESTED and value:
                 size += len(repr(value))
                 if "float" in _kinds_within(value):
                     raise BadCommit(f"{table.name} holds a float")

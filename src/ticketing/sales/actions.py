@@ -95,10 +95,11 @@ def buyer_of(house: House, who: Principal, customer: Customer | None) -> Buyer:
         if user is None:
             raise Invalid(FieldError("/customer", "missing", "is required, unless you are logged in"))
         customer = Customer(user.email, user.first_name, user.last_name)
-    allowance = allowance_name(house, customer.email)
+    email = customer.email
+    allowance = allowance_name(house, email)
     if user is not None:
         return Buyer(user.user_id, user.user_id, allowance, customer)
-    return Buyer(guest_id(house, customer.email), None, allowance, customer)
+    return Buyer(allowance if "+" not in email else guest_id(house, email), None, allowance, customer)
 
 
 async def place_hold(house: House, wish: HoldWish, buyer: Buyer, *, keep: Keep[Order], now: datetime) -> Order:

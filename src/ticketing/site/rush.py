@@ -44,7 +44,7 @@ class Rush:
                 wait = limiter.allow(LimitKind.ORDER_FROM_ADDRESS, address_of(scope), limiter.now_seconds())
                 if wait is not None:
                     raise TooManyRequests(retry_after=whole_seconds(wait))
-            response = await answer_order(
+            answer = await answer_order(
                 self._house,
                 body=await _body(receive),
                 content_type=content_type,
@@ -52,8 +52,9 @@ class Rush:
                 authorization=authorization,
             )
         except Refusal as refusal:
-            response = refused(Request(scope), refusal)
-        await response(scope, receive, send)
+            answer = refused(Request(scope), refusal)
+        await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
+        await send({"type": "http.response.body", "body": answer.body})
 
 
 async def _body(receive: Receive) -> bytes:

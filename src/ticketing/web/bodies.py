@@ -21,6 +21,7 @@ from ticketing.base.money import AMOUNT_MAX, CURRENCIES
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _LINE_BREAKS = re.compile(r"[\r\n\t\u2028\u2029]")
+_NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
 _EMAIL = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9-]{2,63}"
 )
@@ -45,6 +46,8 @@ def _clean(text: str) -> str:
 
 
 def _clean_line(text: str) -> str:
+    if _NOT_IN_A_LINE.search(text) is None:
+        return text
     if _LINE_BREAKS.search(text):
         raise PydanticCustomError("line_break", "must be one line")
     return _clean(text)
@@ -108,7 +111,8 @@ TimeZone = Annotated[str, Field(max_length=64), AfterValidator(_timezone)]
 Currency = Annotated[str, Field(max_length=3), AfterValidator(_currency)]
 Whole = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
-Identifier = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_clean_line)]
+Identifier = Annotated[str, Field(min_length=1, max_length=64)]
+"""The id of a thing. What it may hold is not looked at: one that nobody gave out finds nothing."""
 
 
 Patch = TypeVar("Patch", bound=BaseModel)

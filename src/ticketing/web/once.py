@@ -1,7 +1,6 @@
 """`Idempotency-Key`: the same request again finds the first answer, byte for byte."""
 
 import hashlib
-import hmac
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -54,12 +53,16 @@ def key_of(key: str | None, *, scope: str) -> str:
         raise IdempotencyKeyMissing
     if not 1 <= len(key) <= IDEMPOTENCY_KEY_LENGTH_MAX or not (key.isascii() and key.isprintable()):
         raise IdempotencyKeyBad
-    return hashlib.sha256(f"{scope}\n{key}".encode()).hexdigest()[:40]
+    return hashlib.blake2b(f"{scope}\n{key}".encode(), digest_size=20).hexdigest()
 
 
-def fingerprint_of(method: str, path: str, body: bytes) -> str:
-    """What tells one request from another under the same key."""
-    return hashlib.sha256(b"%s %s\n%s" % (method.encode(), path.encode(), body)).hexdigest()[:32]
+def fingerprint_of(house: House, method: str, path: str, body: bytes) -> str:
+    """What tells one request from another under the same key.
+
+    It is keyed: whoever reads the table cannot try bodies (with a password in them) against it.
+    """
+    key = house.keys.derive("request fingerprints")
+    return hashlib.blake2b(b"%s %s\n%s" % (method.encode(), path.encode(), body), digest_size=16, key=key).hexdigest()
 
 
 def kept(house: House, *, name: str, fingerprint: str, status: int, content: bytes, now: datetime) -> Claim:
@@ -68,7 +71,7 @@ def kept(house: House, *, name: str, fingerprint: str, status: int, content: byt
     sealed = nonce + _seal(house).encrypt(nonce, content, name.encode())
     record: Record = {
         "idempotency_key": name,
-        "fingerprint": _keyed(house, fingerprint),
+        "fingerprint": fingerprint,
         "status": status,
         "answer": b64encode(sealed).decode(),
         "expires_at": now + IDEMPOTENCY_KEPT,
@@ -78,7 +81,7 @@ def kept(house: House, *, name: str, fingerprint: str, status: int, content: byt
 
 def replay(house: House, record: Record, *, fingerprint: str) -> Response:
     """The first answer again. Raises IdempotencyKeyReused where it answered another request."""
-    if record["fingerprint"] != _keyed(house, fingerprint):
+    if record["fingerprint"] != fingerprint:
         raise IdempotencyKeyReused
     sealed = b64decode(record["answer"])
     content = _seal(house).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], record["idempotency_key"].encode())
@@ -88,11 +91,6 @@ def replay(house: House, record: Record, *, fingerprint: str) -> Response:
         headers={"Idempotent-Replayed": "true"},
         media_type=JSON if content else None,
     )
-
-
-def _keyed(house: House, fingerprint: str) -> str:
-    """The fingerprint as it is stored: whoever reads the table cannot try bodies (with a password in them) against it."""
-    return hmac.digest(house.keys.derive("request fingerprints"), fingerprint.encode(), "sha256").hex()[:32]
 
 
 _SEALS: dict[bytes, AESGCM] = {}
@@ -126,7 +124,7 @@ async def answer_once(
         done = await act(keep_nothing)
         return respond(render(done))
     name = key_of(header, scope=scope)
-    fingerprint = fingerprint_of(request.method, request.url.path, await request.body())
+    fingerprint = fingerprint_of(house, request.method, request.url.path, await request.body())
     answers: list[Answer] = []
 
     def keep(done: Done) -> tuple[Change, ...]:

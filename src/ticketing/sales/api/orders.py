@@ -56,7 +56,7 @@ async def answer_order(
     who = await principal_of(house, authorization, now=now)
     scope = who.idempotency_scope
     name = key_of(key, scope=scope)
-    fingerprint = fingerprint_of("POST", ORDERS_PATH, body)
+    fingerprint = fingerprint_of(house, "POST", ORDERS_PATH, body)
     try:
         wanted = OrderBody.model_validate_json(body)
     except ValidationError as error:
