@@ -115,14 +115,16 @@ def _holds(change: Change, found: Record | None) -> bool:
         case Check(version=version):
             return found is not None and found["version"] == version
         case Take(pool=pool, count=count, down_to=down_to, version=version, initial=initial):
+            if version is not None and (found is None or found["version"] != version):
+                return False
             start = found if found is not None else initial
-            if start is None or (version is not None and start["version"] != version):
+            if start is None:
                 return False
             return bool(start[pool.column] - count >= down_to)
         case Give():
             return found is not None
         case Claim(now=now):
-            return found is None or found["expires_at"] <= now
+            return found is None or (found["expires_at"] is not None and found["expires_at"] <= now)
         case _:
             assert_never(change)
 

@@ -5,6 +5,7 @@ Pure: the adapter reads the states before and runs the statements after, in one 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from ticketing.base.changes import Change, Check, Claim, Give, Insert, Remove, Replace, Take
@@ -17,7 +18,8 @@ ItemName: TypeAlias = tuple[str, Key]
 class State:
     """What conditions look at, of one item: whether it exists, its version, its expiry (as text) and its pools.
 
-    `record` is what a commit of this batch stored there, if one did.
+    `record` is what stands there apart from version and pools, where that is known without reading: a commit of this batch stored
+    it, or a conflict showed it. Then it says the expiry, too.
     """
 
     __slots__ = ("exists", "expires_at", "pools", "record", "version")
@@ -64,17 +66,17 @@ class Batch:
         structural = self.writes.structural
         for change in changes:
             kind = type(change)
-            if kind is Insert or kind is Claim:
+            if kind is Insert:
                 if (change.table.name, change.key) in structural:
                     return True
-            elif (kind is Replace or kind is Remove) and (
+            elif (kind is Claim or kind is Replace or kind is Remove) and (
                 (change.table.name, change.key) in structural or self._moves_pending(change)
             ):
                 return True
         return False
 
     def _moves_pending(self, change: Change) -> bool:
-        return any(
+        return bool(change.table.pool_columns) and any(
             table is change.table and change.key in differences for (table, _), differences in self.writes.moves.items()
         )
 
@@ -172,8 +174,8 @@ def holds(change: Change, state: State | None) -> bool:
             if not exists:
                 return True
             assert state is not None
-            assert state.expires_at is not None
-            return state.expires_at <= written(now)
+            ends = _end(state)
+            return ends is not None and ends <= written(now)
         case Insert():
             return not exists
         case Check(version=version):
@@ -190,6 +192,13 @@ def holds(change: Change, state: State | None) -> bool:
             return exists
 
 
+def _end(state: State) -> str | None:
+    if state.record is None:
+        return state.expires_at
+    moment: datetime | None = state.record["expires_at"]
+    return None if moment is None else written(moment)
+
+
 def _pool(state: State, column: str) -> int:
     assert state.pools is not None
     return state.pools[column]
@@ -202,9 +211,6 @@ def state_of(table: Table, record: Record) -> State:
     state.record = record
     if table.versioned:
         state.version = record["version"]
-    elif "expires_at" in record:
-        moment: Any = record["expires_at"]
-        state.expires_at = None if moment is None else written(moment)
     columns = table.pool_columns
     if columns:
         state.pools = {column: record[column] for column in columns}

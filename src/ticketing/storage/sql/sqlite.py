@@ -15,7 +15,7 @@ from ticketing.base.tables import Index, Key, Record, Table
 from ticketing.base.times import written
 from ticketing.schema.tables import TABLES
 from ticketing.storage.cursors import position_of, read_cursor, sort_columns, write_cursor
-from ticketing.storage.sql.batch import Batch, ItemName, State
+from ticketing.storage.sql.batch import Batch, ItemName, State, state_of
 from ticketing.storage.sql.rows import shape_of
 from ticketing.storage.sql.statements import (
     insert_rows,
@@ -209,6 +209,7 @@ class SqliteEngine:
                     accepted += 1
                     outcomes.append(None)
                 else:
+                    failed = self._first_failing(batch, changes, failed)
                     outcomes.append(Conflict(failed, self._found(batch, failed)))
             if accepted:
                 self._write(batch)
@@ -248,13 +249,27 @@ class SqliteEngine:
                 states.setdefault((name, key), State())
         return states
 
+    def _first_failing(self, batch: Batch, changes: Sequence[Change], failed: Change) -> Change:
+        """The first change that fails, where `failed` is the first of those that were looked at: inserts before it were not."""
+        for change in changes:
+            if change is failed:
+                break
+            if type(change) is Insert and (change.table.name, change.key) not in batch.states:
+                found = _get(self.writer, change.table, change.key)
+                if found is not None:
+                    batch.states[change.table.name, change.key] = state_of(change.table, found)
+                    return change
+        return failed
+
     def _found(self, batch: Batch, failed: Change) -> Record | None:
         """The item that a failed change met, as the batch has it at this point."""
         state = batch.states.get((failed.table.name, failed.key))
         if state is None or not state.exists:
             return None
-        record = dict(state.record) if state.record is not None else _get(self.writer, failed.table, failed.key)
-        assert record is not None
+        if state.record is None:  # once for all that fail on it: a sale that is sold out refuses many at once
+            state.record = _get(self.writer, failed.table, failed.key)
+        assert state.record is not None
+        record = dict(state.record)
         record.update(state.pools or {})
         if state.version is not None:
             record["version"] = state.version
