@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ticketing.accounts.bearer import Who
-from ticketing.accounts.permissions import Right, Unauthenticated, demand
+from ticketing.accounts.permissions import Right, demand_own
 from ticketing.admission import actions
 from ticketing.admission.actions import TO_CHANGE, TO_READ
 from ticketing.admission.model import AdmissionStatus, Attendee
@@ -165,9 +165,7 @@ def _attended(attended: AttendedEvent, *, now: datetime) -> dict[str, Any]:
 @routes.get("/users/me/events", response_model=AttendedList, summary="List the events that I attend")
 async def get_my_events(who: Who, house: TheHouse, now: Now, limit: Limit = None, cursor: Cursor = None) -> Response:
     """Each event for which you have a ticket that is not void, once, the newest first; `admissions_count` stops at 100."""
-    if who.is_stranger:
-        raise Unauthenticated
-    user = demand(who, Right.READ_OWN_ORDERS, owner_user_id=None if who.user is None else who.user.user_id)
+    user = demand_own(who, Right.READ_OWN_ORDERS)
     page = await events_attended(house.store, user.user_id, limit=limit_of(limit), cursor=cursor)
     return respond(Answer(200, listed_from([_attended(each, now=now) for each in page.attended], page.next_cursor)))
 
