@@ -8,6 +8,10 @@ CHANGES_PER_COMMIT_MAX: Final = 100
 """DynamoDB takes at most 100 actions in a transaction."""
 COMMIT_BYTES_MAX: Final = 4 * 1024 * 1024
 """DynamoDB takes at most 4 MB in a transaction."""
+ITEM_BYTES_MAX: Final = 400 * 1024
+"""DynamoDB takes at most 400 KB in an item."""
+INTEGER_MAX: Final = 2**53
+"""Up to here a number is the same number to every reader of JSON."""
 POOL_MAX: Final = 10**12
 """More than the people on earth; a pool without a limit starts here, and sums stay far below 2**63."""
 COMMITS_WAITING_MAX: Final = 4096
@@ -20,6 +24,11 @@ DECISION_ROUNDS_MAX: Final = 8
 # Requests
 BODY_BYTES_MAX: Final = 1024 * 1024
 """No request of ours needs more than a few kilobytes; imports go through the command line."""
+REQUESTS_IN_FLIGHT_MAX: Final = 1_024
+"""Requests being worked on, which wait a fifth of a second for one another at some thousands a second. Past it all are told to
+come again at once, which costs a fraction of answering."""
+REQUEST_ID_LENGTH_MAX: Final = 128
+"""A caller's own `X-Request-Id`: two UUIDs and some punctuation. It stands in every log line."""
 PAGE_LIMIT_MAX: Final = 100
 PAGE_LIMIT: Final = 20
 IDEMPOTENCY_KEY_LENGTH_MAX: Final = 255

@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -11,9 +10,7 @@ from starlette.responses import Response
 
 from ticketing.base.errors import Kind, NotFound, Refusal
 from ticketing.web.bodies import field_errors
-from ticketing.web.replies import PROBLEM_JSON, STATUS_OF_KIND, encoded, problem
-
-log = structlog.get_logger()
+from ticketing.web.replies import PROBLEM_JSON, REFUSAL, STATUS_OF_KIND, encoded, problem
 
 STATUS_OF_KIND.update(
     {
@@ -59,11 +56,12 @@ def refused(request: Request, refusal: Refusal) -> Response:
     if refusal.kind is Kind.UNAUTHENTICATED:
         headers["WWW-Authenticate"] = "Bearer"
     body = problem(refusal, instance=request.url.path)
+    request.scope[REFUSAL] = refusal.code
     return Response(encoded(body), status_code=body["status"], headers=headers, media_type=PROBLEM_JSON)
 
 
 def install(app: FastAPI) -> None:
-    """Every refusal, validation error and stray exception of this application is answered as a problem document."""
+    """Every refusal and validation error of this application is answered as a problem document (`front.py`: mistakes of ours)."""
 
     async def on_refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
@@ -79,22 +77,21 @@ def install(app: FastAPI) -> None:
         response.headers.update(dict(error.headers or {}))
         return response
 
-    async def on_mistake(request: Request, error: Exception) -> Response:
-        log.error("request.failed", path=request.url.path, method=request.method, exc_info=error)
-        body: dict[str, Any] = {
-            "type": "about:blank",
-            "title": "Something broke on our side.",
-            "status": 500,
-            "detail": "It is logged. Whether the request took effect is found by repeating it under its Idempotency-Key.",
-            "instance": request.url.path,
-            "code": "internal",
-        }
-        return Response(encoded(body), status_code=500, media_type=PROBLEM_JSON)
-
     app.add_exception_handler(Refusal, on_refusal)
     app.add_exception_handler(RequestValidationError, on_wrong_fields)
     app.add_exception_handler(HTTPException, on_http_error)
-    app.add_exception_handler(Exception, on_mistake)
+
+
+def broken(instance: str) -> dict[str, Any]:
+    """The problem document of a mistake of ours."""
+    return {
+        "type": "about:blank",
+        "title": "Something broke on our side.",
+        "status": 500,
+        "detail": "It is logged. Whether the request took effect is found by repeating it under its Idempotency-Key.",
+        "instance": instance,
+        "code": "internal",
+    }
 
 
 def _refusal_for(status: int) -> Refusal:

@@ -56,6 +56,8 @@ class CoalescedStore:
         self._waiting: deque[tuple[Sequence[Change], asyncio.Future[None]]] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._writing: asyncio.Task[None] | None = None
+        self.batch_sizes: dict[int, int] = {}
+        """How many batches of each size were written."""
 
     @property
     def waiting(self) -> int:
@@ -80,6 +82,7 @@ class CoalescedStore:
         try:
             while waiting:
                 batch = [waiting.popleft() for _ in range(min(len(waiting), self._batch_max))]
+                self.batch_sizes[len(batch)] = self.batch_sizes.get(len(batch), 0) + 1
                 try:
                     outcomes: Sequence[Exception | None] = await loop.run_in_executor(
                         self._thread, self.engine.apply, [changes for changes, _ in batch]

@@ -15,6 +15,8 @@ from ticketing.base.store import Page
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
+REFUSAL = "ticket.refusal"
+"""Where in the scope of a request the code of its refusal is noted, so that refusals are counted."""
 
 
 @dataclass(frozen=True, slots=True)
