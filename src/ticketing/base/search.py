@@ -77,7 +77,7 @@ class SearchIndex(Protocol):
     """Finds listings. What it names may be older than the last write: it nominates, and whoever shows an event reads it by key.
 
     Without words the order is by start, at equal starts by id. With words it is by relevance, in four runs: first what has
-    every word in its name, of that what starts at `now` or later by start, then what has begun, the latest start first; after
+    every word in its name, of that what starts after `now` by start, then what has begun, the latest start first; after
     that the others, in the same two runs. `now` is that of the first page as long as its cursors are followed.
     """
 

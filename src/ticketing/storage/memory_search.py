@@ -74,7 +74,7 @@ def _place(listing: Record, words: Sequence[str], *, now: datetime) -> _Place:
     if not words:
         return 0, start, event_id
     in_name = _has(listing["event_name"].split(), words)
-    return (0 if in_name else 2) + (start < now), start, event_id
+    return (0 if in_name else 2) + (start <= now), start, event_id
 
 
 def _is_latest_first(run: int) -> bool:
