@@ -180,11 +180,6 @@ async def read_offer(store: Store, event_id: str) -> Offer | None:
     return None if event is None else Offer(event, await read_ticket_types(store, event))
 
 
-async def page_of_ticket_types(store: Store, event_id: str, *, limit: int, cursor: str | None) -> Page:
-    """Rows of an event's ticket types, oldest first."""
-    return await store.query(index("tickets_by_event"), event_id, limit=limit, cursor=cursor)
-
-
 async def read_category(store: Store, category_id: str) -> Category | None:
     """The category with this id."""
     record = await store.get(EVENT_CATEGORIES, (category_id,))

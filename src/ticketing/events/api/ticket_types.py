@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ticketing.accounts.bearer import Who
+from ticketing.base.store import BadCursor
 from ticketing.base.times import shown
 from ticketing.events.actions import ticket_types as actions
 from ticketing.events.actions.events import visible_event
@@ -17,7 +18,7 @@ from ticketing.events.actions.ticket_types import Offered
 from ticketing.events.api.common import AtMost, Cursor, Limit, Quantity, plain, shown_or_none
 from ticketing.events.model import Event, TicketType, TicketTypeStatus, TicketTypeWish
 from ticketing.events.rules import ticket_type_status
-from ticketing.events.store import page_of_ticket_types, ticket_type_of
+from ticketing.events.store import read_ticket_types
 from ticketing.web.bodies import Body, Flag, Moment, MoneyBody, MoneyShown, Name, Shown, Text, refuse_null
 from ticketing.web.once import answer_once
 from ticketing.web.replies import Answer, expected_version, limit_of, listed_from, reply, respond
@@ -143,13 +144,21 @@ async def post_ticket_type(
 async def get_ticket_types(
     event_id: str, who: Who, house: TheHouse, now: Now, limit: Limit = None, cursor: Cursor = None
 ) -> Response:
-    """For anyone; those of a draft for its organizer only. Oldest first."""
+    """For anyone; those of a draft for its organizer only. In the order of the event."""
     event = await visible_event(house, who, event_id)
-    page = await page_of_ticket_types(house.store, event_id, limit=limit_of(limit), cursor=cursor)
-    # A type that was deleted may still be stored, for its orders: such a page is shorter than its limit.
-    offered = [found for found in map(ticket_type_of, page.records) if found.ticket_type_id in event.ticket_types]
-    body = listed_from([rendered(event, ticket_type, now=now) for ticket_type in offered], page.next_cursor)
+    page, next_cursor = _page(event.ticket_types, limit=limit_of(limit), cursor=cursor)
+    ticket_types = await read_ticket_types(house.store, replace(event, ticket_types=page))
+    body = listed_from([rendered(event, ticket_type, now=now) for ticket_type in ticket_types], next_cursor)
     return respond(Answer(200, body))
+
+
+def _page(offered: tuple[str, ...], *, limit: int, cursor: str | None) -> tuple[tuple[str, ...], str | None]:
+    """So many of an event's ticket types after that of the cursor, and the cursor of what follows. Raises BadCursor."""
+    if cursor is not None and cursor not in offered:
+        raise BadCursor
+    start = 0 if cursor is None else offered.index(cursor) + 1
+    page = offered[start : start + limit]
+    return page, page[-1] if start + limit < len(offered) else None
 
 
 @routes.get("/ticket-types/{ticket_type_id}", response_model=TicketTypeShown, summary="Read a ticket type")
