@@ -1,5 +1,7 @@
 """Documents that are made from the code: `python -m tests.support.documents` writes them anew, a test compares them."""
 
+# ruff: noqa: E501 (a table row is a line)
+
 import importlib
 import pkgutil
 import re
