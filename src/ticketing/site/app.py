@@ -1,19 +1,81 @@
 """The application: all routes joined, one for the server and for Lambda."""
 
+from typing import Any
+
 from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
 
 from ticketing import __version__
+from ticketing.accounts import api as accounts
+from ticketing.accounts.passwords import Passwords
+from ticketing.admission import api as admission
 from ticketing.base.house import House
+from ticketing.checkin import api as checkin
 from ticketing.events import api as events
-from ticketing.site import errors
+from ticketing.sales import api as sales
+from ticketing.sales.api.orders import ORDERS_PATH
+from ticketing.sales.api.shown import OrderBody
+from ticketing.site import errors, health
+from ticketing.site.front import Front
+from ticketing.site.health import Readiness
+from ticketing.site.metrics import Metrics
+from ticketing.site.rush import Rush
 from ticketing.venues import api as venues
+from ticketing.web.limits import Limiter, LimitRequests
 
 
-def build_app(house: House) -> FastAPI:
-    """The ASGI application that works in this house."""
-    app = FastAPI(title="Ticket", version=__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+class Application(FastAPI):
+    """FastAPI without its telemetry wrapper, which looks at the environment on every request (docs/decisions/0005)."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request to the first middleware."""
+        await Starlette.__call__(self, scope, receive, send)
+
+
+def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests: bool = False) -> FastAPI:
+    """The ASGI application that works in this house.
+
+    With `hosts` it answers for these alone, in lower case and without a port; `log_requests` writes a debug line for each request.
+    """
+    app = Application(title="Ticket", version=__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     app.state.house = house
+    app.state.passwords = Passwords()
+    app.state.limiter = Limiter(house.clock, enforced=house.settings.rate_limits)
+    app.state.metrics = Metrics(house.store)
+    app.state.readiness = Readiness(house)
     errors.install(app)
+    app.include_router(health.routes)
+    app.include_router(accounts.routes)
     app.include_router(venues.routes)
     app.include_router(events.routes)
+    app.include_router(admission.routes)
+    app.include_router(checkin.routes)
+    for routes in sales.routes:
+        app.include_router(routes)
+    # The last one added is passed first.
+    app.add_middleware(LimitRequests, limiter=app.state.limiter)
+    app.add_middleware(Rush, house=house, limiter=app.state.limiter)
+    app.add_middleware(
+        Front,
+        metrics=app.state.metrics,
+        hosts=hosts,
+        shortcuts=frozenset({house.settings.root_path + ORDERS_PATH}),
+        log_requests=log_requests,
+    )
+    _describe_orders(app)
     return app
+
+
+def _describe_orders(app: FastAPI) -> None:
+    """The OpenAPI document has the body of the one route that reads its body by itself."""
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        document = describe()
+        model = OrderBody.model_json_schema(ref_template="#/components/schemas/{model}")
+        document["components"]["schemas"].update(model.pop("$defs", {}))
+        document["components"]["schemas"]["OrderBody"] = model
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]
