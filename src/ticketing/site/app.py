@@ -3,8 +3,6 @@
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.applications import Starlette
-from starlette.types import Receive, Scope, Send
 
 from ticketing import __version__
 from ticketing.accounts import api as accounts
@@ -25,20 +23,19 @@ from ticketing.venues import api as venues
 from ticketing.web.limits import Limiter, LimitRequests
 
 
-class Application(FastAPI):
-    """FastAPI without its telemetry wrapper, which looks at the environment on every request (docs/decisions/0005)."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request to the first middleware."""
-        await Starlette.__call__(self, scope, receive, send)
-
-
 def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests: bool = False) -> FastAPI:
     """The ASGI application that works in this house.
 
     With `hosts` it answers for these alone, in lower case and without a port; `log_requests` writes a debug line for each request.
     """
-    app = Application(title="Ticket", version=__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(
+        title="Ticket",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # it looks at the environment on each request
+    )
     app.state.house = house
     app.state.passwords = Passwords()
     app.state.limiter = Limiter(house.clock, enforced=house.settings.rate_limits)
