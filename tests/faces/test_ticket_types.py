@@ -406,3 +406,12 @@ async def test_a_ticket_type_of_a_draft_that_is_published_while_it_is_deleted_is
 
     assert gone.status_code == 204
     assert await pool(api, balcony) == 0
+
+
+async def test_a_draft_whose_ticket_type_was_deleted_can_be_deleted_too(api: Api, ada: str) -> None:
+    draft = await created(api, "/v1/events", CONCERT, token=ada)
+    await api.delete(await created(api, f"{draft}/ticket-types", BALCONY, token=ada), token=ada)
+
+    gone = await api.delete(draft, token=ada)
+
+    assert gone.status_code == 204

@@ -77,12 +77,7 @@ def removal(
     changes: list[Change] = [
         Remove(EVENTS, (event.event_id,), event.version, {"devices_available": DEVICES_PER_EVENT_MAX})
     ]
-    changes += [
-        Remove(
-            TICKETS, (ticket_type.ticket_type_id,), ticket_type.version, {"quantity_available": ticket_type.quantity}
-        )
-        for ticket_type in ticket_types
-    ]
+    changes += [Remove(TICKETS, (ticket_type.ticket_type_id,), ticket_type.version) for ticket_type in ticket_types]
     for mapping in mappings.values():
         changes += _counted_out(mapping)
     return tuple(changes)

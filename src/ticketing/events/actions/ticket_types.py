@@ -132,8 +132,11 @@ async def delete_ticket_type(
 
 
 def _withdrawal(event: Event, ticket_type: TicketType) -> Change:
-    all_of_it = {"quantity_available": ticket_type.quantity}
-    if not event.is_public:
-        return Remove(TICKETS, (ticket_type.ticket_type_id,), ticket_type.version, all_of_it)
-    nothing = {"quantity_available": -ticket_type.quantity}
-    return Replace(TICKETS, ticket_type_record(replace(ticket_type, quantity=0)), pools=nothing, only_at=all_of_it)
+    if not event.is_public:  # nobody can have ordered it, and the event's version keeps it so
+        return Remove(TICKETS, (ticket_type.ticket_type_id,), ticket_type.version)
+    return Replace(
+        TICKETS,
+        ticket_type_record(replace(ticket_type, quantity=0)),
+        pools={"quantity_available": -ticket_type.quantity},
+        only_at={"quantity_available": ticket_type.quantity},
+    )
