@@ -47,10 +47,13 @@ def refund_record(refund: Refund) -> Record:
     }
 
 
-def transaction_marker(payment: Payment) -> Insert:
-    """The change that lets one provider's transaction settle one payment only."""
+def transaction_marker(payment: Payment, *, organizer_user_id: str) -> Insert:
+    """The change that lets one transaction settle one payment only.
+
+    What an organizer sees on a bank statement or a receipt is numbered by that organizer: two may both have a receipt 17.
+    """
     assert payment.transaction_id is not None
-    name = f"transaction#{payment.payment_method.value}#{payment.transaction_id}"
+    name = f"transaction#{organizer_user_id}#{payment.payment_method.value}#{payment.transaction_id}"
     return Insert(UNIQUES, {"name": name, "target_id": payment.payment_id})
 
 

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from ticketing.accounts.model import Principal, UserType
-from ticketing.accounts.permissions import Right, Unauthenticated, permits
+from ticketing.accounts.permissions import Right, Unauthenticated, demand_own, permits
 from ticketing.accounts.store import user_record
 from ticketing.admission.model import Admission, Attendee
 from ticketing.admission.rules import admission_ids, new_admissions, voided
@@ -18,7 +17,7 @@ from ticketing.base.changes import Change, Check, Give, Insert, Replace, Take
 from ticketing.base.errors import FieldError, Invalid, NotFound, Refusal
 from ticketing.base.house import House
 from ticketing.base.once import Keep, commit_once, keep_nothing
-from ticketing.base.store import Busy, Conflict, Store
+from ticketing.base.store import Busy, Conflict
 from ticketing.base.tables import Record
 from ticketing.base.times import shown
 from ticketing.events.model import Event, Offer
@@ -43,7 +42,7 @@ from ticketing.payments.store import (
 from ticketing.sales import rules
 from ticketing.sales.expiry import expire_holds, release
 from ticketing.sales.model import Buyer, Customer, HoldWish, Order, PaymentStatus, RefundWish
-from ticketing.sales.offers import Offers
+from ticketing.sales.offers import Offers, offers_of
 from ticketing.sales.rules import LimitPerCustomer, Settlement, SoldOut
 from ticketing.sales.store import (
     allowance_name,
@@ -66,7 +65,6 @@ from ticketing.schema.tables import (
     ORDERS,
     PAYMENTS,
     REFUNDS,
-    TICKETS,
     UNIQUES,
     USERS,
 )
@@ -74,23 +72,17 @@ from ticketing.schema.tables import (
 ROUNDS_MAX: Final = 8
 """How often a decision that met a conflict is read and made again. Each round means that somebody else got something done."""
 
-_OFFERS: WeakKeyDictionary[Store, Offers] = WeakKeyDictionary()
-
-
-def offers_of(house: House) -> Offers:
-    """The offers that this process keeps for this store."""
-    offers = _OFFERS.get(house.store)
-    if offers is None:
-        offers = _OFFERS[house.store] = Offers(house.store)
-    return offers
-
-
 # the hold ------------------------------------------------------------------------------------------------------------
 
 
 def buyer_of(house: House, who: Principal, customer: Customer | None) -> Buyer:
-    """Who buys: the user who is logged in, or a guest known by the address. Raises Invalid where nobody is named."""
+    """Who buys: the user who is logged in, or a guest known by the address.
+
+    Raises NotFound for an API key that may not order, Invalid where nobody is named.
+    """
     user = who.user
+    if user is not None:
+        demand_own(who, Right.CHANGE_OWN_ORDERS)
     if customer is None:
         if user is None:
             raise Invalid(FieldError("/customer", "missing", "is required, unless you are logged in"))
@@ -106,13 +98,16 @@ async def place_hold(house: House, wish: HoldWish, buyer: Buyer, *, keep: Keep[O
     """The order is stored, its places taken. Raises the refusals of `rules.decide_hold`, then LimitPerCustomer, SoldOut, Busy.
 
     The offer may be one that was read before: the commit insists on its versions, and a refusal is told from a fresh one only.
+    What is short is told after every hold that ran out gave its places back, from what is left then.
     """
-    offers = offers_of(house)
+    store = house.store
+    offers = offers_of(store)
     offer = offers.kept(wish.event_id)
     fresh = offer is None
     if fresh:
-        offer = await offers.read(wish.event_id)
+        offer = await offers.read(store, wish.event_id)
     order_id = house.new_id("ord", now)
+    short = False
     for _ in range(ROUNDS_MAX):
         try:
             held = rules.decide_hold(
@@ -121,15 +116,21 @@ async def place_hold(house: House, wish: HoldWish, buyer: Buyer, *, keep: Keep[O
         except Refusal:
             if fresh:
                 raise
-            offer, fresh = await offers.read(wish.event_id), True
+            offer, fresh = await offers.read(store, wish.event_id), True
             continue
         assert offer is not None
+        if short:
+            await _refuse_short(house, held, offer, buyer)
         order = held.order
         try:
             await commit_once(house, (*keep(order), *_hold_changes(house, held, offer, buyer, offers, now=now)))
         except Conflict as conflict:
-            await _refuse_hold(house, conflict, offer, buyer, offers, fresh=fresh, now=now)
-            offer, fresh = await offers.read(wish.event_id), True
+            if conflict.change.table is USERS:
+                offers.remember_guest(buyer.user_id)
+            short = _is_short(conflict)
+            if short:
+                await expire_holds(house, now=now)
+            offer, fresh = await offers.read(store, wish.event_id), True
             continue
         if buyer.account_user_id is None:
             offers.remember_guest(buyer.user_id)
@@ -167,38 +168,37 @@ def _hold_changes(
     return tuple(changes)
 
 
-async def _refuse_hold(
-    house: House, conflict: Conflict, offer: Offer, buyer: Buyer, offers: Offers, *, fresh: bool, now: datetime
-) -> None:
-    """Nothing, where the decision is to be made again. Raises LimitPerCustomer or SoldOut where the conflict means that.
+async def _refuse_short(house: House, held: rules.Held, offer: Offer, buyer: Buyer) -> None:
+    """Nothing, where all can be had as `offer` was just read. Raises LimitPerCustomer, then SoldOut."""
+    order = held.order
+    if held.limit is not None:
+        allowance = await house.store.get(ALLOWANCES, (order.event_id, buyer.allowance))
+        left = held.limit + (0 if allowance is None else int(allowance["balance"]))
+        if left < order.ticket_count:
+            left = max(0, left)
+            raise LimitPerCustomer(
+                f"Each customer may have {held.limit} tickets at this event; {left} more are left to you.",
+                left=left,
+                tickets_per_customer_max=held.limit,
+            )
+    if offer.event.capacity_available < order.ticket_count:
+        raise _sold_out(offer.event.capacity_available)
+    left_of = {ticket_type.ticket_type_id: ticket_type.quantity_available for ticket_type in offer.ticket_types}
+    for line in order.lines:
+        if left_of[line.ticket_type_id] < line.quantity:
+            raise _sold_out(left_of[line.ticket_type_id], ticket_type_id=line.ticket_type_id)
 
-    Before either, holds that ran out give their places back. A Take that found its own version proves that the offer was fresh.
-    """
+
+def _sold_out(left: int, **facts: Any) -> SoldOut:
+    return SoldOut("Sold out." if left <= 0 else f"Only {left} left.", left=max(0, left), **facts)
+
+
+def _is_short(conflict: Conflict) -> bool:
+    """Whether a pool had not enough, rather than that something was changed meanwhile."""
     change, found = conflict.change, conflict.found
-    if change.table is USERS:
-        offers.remember_guest(buyer.user_id)
-    if not isinstance(change, Take) or found is None:
-        return
-    if change.table is ALLOWANCES:
-        limit = offer.event.tickets_per_customer_max
-        if not fresh or limit is None or await expire_holds(house, now=now):
-            return
-        left = max(0, limit + int(found["balance"]))
-        raise LimitPerCustomer(
-            f"Each customer may have {limit} tickets at this event; {left} more are left to you.",
-            left=left,
-            tickets_per_customer_max=limit,
-        ) from conflict
-    if found["version"] == change.version and not await expire_holds(house, now=now):
-        raise _sold_out(change, found) from conflict
-
-
-def _sold_out(change: Take, found: Record) -> SoldOut:
-    left = max(0, int(found[change.pool.column]))
-    facts: dict[str, Any] = {"left": left}
-    if change.table is TICKETS:
-        facts["ticket_type_id"] = change.key[0]
-    return SoldOut("Sold out." if left == 0 else f"Only {left} left.", **facts)
+    if not isinstance(change, Take):
+        return False
+    return change.version is None or (found is not None and found["version"] == change.version)
 
 
 # admissions and facts ------------------------------------------------------------------------------------------------
@@ -296,8 +296,7 @@ async def cancel_order(house: House, order: Order, *, keep: Keep[Order], now: da
         changed = rules.cancelled(order, now=now)
         if changed is order:
             return order
-        event = await read_event(house.store, order.event_id)
-        assert event is not None
+        event = await _event_of(house, order)
         changes = list(release(house, order, changed))
         if order.payment_status is PaymentStatus.COMPLETED:
             changes = _cancel_free(house, changed, await admissions_of(house, order))
@@ -338,6 +337,12 @@ async def _again(house: House, order: Order) -> Order:
     return read
 
 
+async def _event_of(house: House, order: Order) -> Event:
+    event = await read_event(house.store, order.event_id)
+    assert event is not None, "an event that was public is never deleted"
+    return event
+
+
 # payment -------------------------------------------------------------------------------------------------------------
 
 
@@ -352,19 +357,21 @@ async def start_payment(
 ) -> Payment:
     """A payment of the order is stored; a test payment that is told to be paid completes the order in the same commit.
 
-    A bank transfer or cash keeps the places for longer, but not beyond the event's end. Raises PaymentMethodNotAvailable, then as
-    `rules.new_payment`.
+    A bank transfer or cash keeps the places for longer, counted from the order, however many are begun, but not beyond the
+    event's end. Raises PaymentMethodNotAvailable, then as `rules.new_payment`.
     """
     settings = house.settings
     if method is PaymentMethod.CARD or (method is PaymentMethod.TEST and not settings.test_mode):
         raise PaymentMethodNotAvailable
     payment_id = house.new_id("pay", now)
     for _ in range(ROUNDS_MAX):
-        payment = rules.new_payment(order, method, payment_id=payment_id, now=now)
+        event = await _event_of(house, order)
+        payment = rules.new_payment(order, event, method, payment_id=payment_id, now=now)
         if method is PaymentMethod.TEST and outcome is TestOutcome.PAID:
             settled = await _settle_once(
                 house,
                 rules.with_payment(order, payment),
+                event,
                 payment,
                 f"test_{payment_id}",
                 is_new=True,
@@ -376,11 +383,10 @@ async def start_payment(
         else:
             if method is PaymentMethod.TEST and outcome is TestOutcome.DECLINED:
                 payment = replace(payment, payment_status=PaymentState.DECLINED)
-            event = await read_event(house.store, order.event_id)
-            assert event is not None
             held_until = None
             if method is not PaymentMethod.TEST:
-                held_until = min(now + timedelta(seconds=settings.transfer_hold_seconds), event.end_date_time)
+                transferred = order.order_date_time + timedelta(seconds=settings.transfer_hold_seconds)
+                held_until = min(transferred, event.end_date_time)
             changed = rules.with_payment(order, payment, held_until=held_until)
             try:
                 await commit_once(
@@ -416,7 +422,8 @@ async def settle(
             raise PaymentClosed
         order = await read_order(house.store, payment.order_id)
         assert order is not None
-        settled = await _settle_once(house, order, payment, transaction_id, is_new=False, keep=keep, now=now)
+        event = await _event_of(house, order)
+        settled = await _settle_once(house, order, event, payment, transaction_id, is_new=False, keep=keep, now=now)
         if settled is not None:
             return settled
         read = await read_payment(house.store, payment.payment_id)
@@ -428,6 +435,7 @@ async def settle(
 async def _settle_once(
     house: House,
     order: Order,
+    event: Event,
     payment: Payment,
     transaction_id: str,
     *,
@@ -435,41 +443,34 @@ async def _settle_once(
     keep: Keep[Payment],
     now: datetime,
 ) -> Payment | None:
-    """One try to settle a payment on its order, both as they were read; None where they changed meanwhile.
+    """One try to settle a payment on its order, all as they were read; None where they changed meanwhile.
 
     Everything is one commit: payment, transaction, order, admissions, fact. The event is checked, so that one that is cancelled at
     this moment keeps no money.
     """
-    event = await read_event(house.store, order.event_id)
-    assert event is not None
     done = completed(payment, transaction_id=transaction_id, now=now)
     stored: Change = Insert(PAYMENTS, payment_record(done)) if is_new else Replace(PAYMENTS, payment_record(done))
-    head: tuple[Change, ...] = (*keep(done), transaction_marker(done), stored)
+    head: tuple[Change, ...] = (
+        *keep(done),
+        transaction_marker(done, organizer_user_id=event.organizer_user_id),
+        stored,
+    )
     result = done if is_new else replace(done, version=done.version + 1)
     means = rules.decide_settlement(order, event)
-    if means is not Settlement.REFUND:
-        still_held = means is Settlement.COMPLETE
-        changed = rules.paid(order, done)
-        admissions = _admission_changes(house, changed, now=now)
-        taken: list[Take | Check] = [Check(EVENTS, (event.event_id,), event.version)]
-        if not still_held:
-            taken = _take_again(house, order, event)
-        told = fact(house, "order.completed", order, event, now=now, payment_id=payment.payment_id)
+    for swept in (False, True):
+        if means is Settlement.REFUND:
+            break
         try:
-            await commit_once(house, (*head, Replace(ORDERS, order_record(changed)), *taken, *admissions, told))
+            await commit_once(house, (*head, *_completion(house, order, event, done, means, now=now)))
             return result
         except Conflict as conflict:
             _refuse_used(conflict)
             if not _is_short(conflict):
                 return None
-            if await expire_holds(house, now=now):
-                return None
+        if not swept:  # what others held too long may be what this order lacks
+            await expire_holds(house, now=now)
     changed, refund = rules.due_back(
-        order,
-        done,
-        refund_id=house.new_id("ref", now),
-        reason="The payment came when its places could not be had any more.",
-        now=now,
+        order, done, refund_id=house.new_id("ref", now), reason=rules.why_due_back(order, event), now=now
     )
     told = fact(house, "order.refund_due", order, event, now=now, refund_id=refund.refund_id)
     try:
@@ -483,27 +484,32 @@ async def _settle_once(
     return result
 
 
-def _take_again(house: House, order: Order, event: Event) -> list[Take | Check]:
-    """Takes of a hold that ran out. The limit of each customer does not count: the money is in, and it was kept when ordering."""
+def _completion(
+    house: House, order: Order, event: Event, done: Payment, means: Settlement, *, now: datetime
+) -> tuple[Change, ...]:
+    """The changes that make an order complete by a payment that is done."""
+    changed = rules.paid(order, done)
+    guards: list[Change] = [Check(EVENTS, (event.event_id,), event.version)]
+    if means is Settlement.TAKE_AGAIN:
+        guards = _take_again(house, order, event)
+    told = fact(house, "order.completed", order, event, now=now, payment_id=done.payment_id)
+    return (Replace(ORDERS, order_record(changed)), *guards, *_admission_changes(house, changed, now=now), told)
+
+
+def _take_again(house: House, order: Order, event: Event) -> list[Change]:
+    """Takes of a hold that ran out, as of a new one: who ordered again meanwhile does not come to more than each may have."""
     allowance = allowance_name(house, order.customer.email)
+    limit = event.tickets_per_customer_max
     return [
         Take(
             allowance_pool(order.event_id, allowance),
             order.ticket_count,
-            down_to=-POOL_MAX,
+            down_to=-POOL_MAX if limit is None else -limit,
             initial=allowance_record(order.event_id, allowance),
         ),
         Take(capacity_pool(order.event_id), order.ticket_count, version=event.version),
         *(Take(ticket_pool(line.ticket_type_id), line.quantity) for line in order.lines),
     ]
-
-
-def _is_short(conflict: Conflict) -> bool:
-    """Whether a pool had not enough, rather than that something was changed meanwhile."""
-    change, found = conflict.change, conflict.found
-    if not isinstance(change, Take):
-        return False
-    return found is None or change.version is None or found["version"] == change.version
 
 
 def _refuse_used(conflict: Conflict) -> None:
@@ -532,8 +538,7 @@ async def refund_order(house: House, order: Order, wish: RefundWish, *, keep: Ke
             refund_id=refund_id,
             now=now,
         )
-        event = await read_event(house.store, order.event_id)
-        assert event is not None
+        event = await _event_of(house, order)
         changes: tuple[Change, ...] = (
             Replace(ORDERS, order_record(decision.order)),
             Insert(REFUNDS, refund_record(decision.refund)),

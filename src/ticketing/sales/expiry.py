@@ -1,12 +1,15 @@
 """Holds that ran out give their places back, exactly once, whoever notices first."""
 
 import asyncio
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from ticketing.base.changes import Change, Give, Replace
 from ticketing.base.house import House
-from ticketing.base.store import Conflict
+from ticketing.base.store import Conflict, Store
 from ticketing.sales.model import Order
 from ticketing.sales.rules import expired, ran_out
 from ticketing.sales.store import (
@@ -47,11 +50,52 @@ async def expire_hold(house: House, order_id: str, *, now: datetime) -> bool:
     return True
 
 
-async def expire_holds(house: House, *, now: datetime, at_once: int = HOLDS_PER_SWEEP_MAX) -> int:
-    """How many holds this call ended: all that ran out by `now`. Run by a job, and by a sale before it says "sold out"."""
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class _Sweeps:
+    """The sweep of one store that is under way, and up to when the next one has to go."""
+
+    task: asyncio.Task[int] | None = None
+    task_until: datetime = _LONG_AGO
+    wanted: datetime = _LONG_AGO
+
+
+_SWEEPS: WeakKeyDictionary[Store, _Sweeps] = WeakKeyDictionary()
+
+
+async def expire_holds(house: House, *, now: datetime) -> int:
+    """All holds that ran out by `now` are ended, by whomever; how many this process ended for it. Run by a job, and by a sale
+    before it says "sold out".
+
+    Hundreds may ask at once, when a sale is sold out and its holds run out: they share one sweep. One that goes up to `now` or
+    later serves, however far it is, since what ran out by then only becomes less.
+    """
+    sweeps = _SWEEPS.get(house.store)
+    if sweeps is None:
+        sweeps = _SWEEPS[house.store] = _Sweeps()
+    sweeps.wanted = max(sweeps.wanted, now)
+    while sweeps.task is not None and sweeps.task_until < now:
+        await asyncio.wait({sweeps.task})
+    task = sweeps.task
+    if task is None:
+        task = asyncio.get_running_loop().create_task(_sweep(house, now=sweeps.wanted))
+        sweeps.task, sweeps.task_until = task, sweeps.wanted
+        task.add_done_callback(partial(_end_sweep, sweeps))
+    return await asyncio.shield(task)  # who goes away does not take it from the others
+
+
+def _end_sweep(sweeps: _Sweeps, task: asyncio.Task[int]) -> None:
+    sweeps.task = None
+    if not task.cancelled():
+        task.exception()  # each who waited was told; nobody may be left
+
+
+async def _sweep(house: House, *, now: datetime) -> int:
     ended = 0
     while True:
-        order_ids = await run_out_holds(house.store, now=now, limit=at_once)
+        order_ids = await run_out_holds(house.store, now=now, limit=HOLDS_PER_SWEEP_MAX)
         if not order_ids:
             return ended
         done = sum(await asyncio.gather(*(expire_hold(house, order_id, now=now) for order_id in order_ids)))

@@ -6,6 +6,7 @@ is read again and decided again.
 
 from collections import OrderedDict
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from ticketing.base.store import Store
 from ticketing.events.model import Offer
@@ -17,10 +18,9 @@ GUESTS_KEPT_MAX: Final = 100_000
 
 
 class Offers:
-    """The offers and guests that this process has seen, the least recently used forgotten first."""
+    """The offers and guests of one store that this process has seen, those read longest ago forgotten first."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self) -> None:
         self._offers: OrderedDict[str, Offer] = OrderedDict()
         self._guests: OrderedDict[str, None] = OrderedDict()
 
@@ -28,9 +28,9 @@ class Offers:
         """The offer as it was last read, if it is kept."""
         return self._offers.get(event_id)
 
-    async def read(self, event_id: str) -> Offer | None:
+    async def read(self, store: Store, event_id: str) -> Offer | None:
         """The offer as it is now, which is kept from now on."""
-        offer = await read_offer(self._store, event_id)
+        offer = await read_offer(store, event_id)
         if offer is None:
             self._offers.pop(event_id, None)
             return None
@@ -49,3 +49,14 @@ class Offers:
         self._guests[user_id] = None
         if len(self._guests) > GUESTS_KEPT_MAX:
             self._guests.popitem(last=False)
+
+
+_OFFERS: WeakKeyDictionary[Store, Offers] = WeakKeyDictionary()
+
+
+def offers_of(store: Store) -> Offers:
+    """The offers that this process keeps for this store; they go when the store goes."""
+    offers = _OFFERS.get(store)
+    if offers is None:
+        offers = _OFFERS[store] = Offers()
+    return offers

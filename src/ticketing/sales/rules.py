@@ -138,14 +138,6 @@ class TooManyPayments(Refusal):
     title = "This order has too many payments or refunds already."
 
 
-class PaymentOutstanding(Refusal):
-    """Money that is on its way could still arrive for this order."""
-
-    code = "payment_outstanding"
-    kind = Kind.CONFLICT
-    title = "A payment of this order is outstanding."
-
-
 @dataclass(frozen=True, slots=True)
 class Held:
     """What `decide_hold` decided: the order, and how many each pool gives."""
@@ -205,12 +197,17 @@ def decide_hold(
     return Held(order, event.tickets_per_customer_max)
 
 
-def refuse_closed(event: Event, *, now: datetime) -> None:
-    """Nothing, while the event sells. Raises EventCancelled, EventPostponed, SalesNotStarted, SalesEnded."""
+def refuse_called_off(event: Event) -> None:
+    """Nothing, while the event is to take place as announced. Raises EventCancelled, EventPostponed."""
     if event.status is EventStatus.CANCELLED:
         raise EventCancelled
     if event.status is EventStatus.POSTPONED:
         raise EventPostponed
+
+
+def refuse_closed(event: Event, *, now: datetime) -> None:
+    """Nothing, while the event sells. Raises EventCancelled, EventPostponed, SalesNotStarted, SalesEnded."""
+    refuse_called_off(event)
     if event.sales_start_date is not None and now < event.sales_start_date:
         raise SalesNotStarted(sales_start_date=event.sales_start_date.isoformat())
     if now >= event.end_date_time or (event.sales_end_date is not None and now >= event.sales_end_date):
@@ -304,8 +301,13 @@ def cancelled(order: Order, *, now: datetime) -> Order:
 # payment -------------------------------------------------------------------------------------------------------------
 
 
-def new_payment(order: Order, method: PaymentMethod, *, payment_id: str, now: datetime) -> Payment:
-    """The payment of what is still to pay, pending. Raises as `refuse_not_pending`, TooManyPayments."""
+def new_payment(order: Order, event: Event, method: PaymentMethod, *, payment_id: str, now: datetime) -> Payment:
+    """The payment of what is still to pay, pending.
+
+    Nobody begins to pay for what will not take place, or on a date that nobody knows. Raises EventCancelled, EventPostponed,
+    then as `refuse_not_pending`, TooManyPayments.
+    """
+    refuse_called_off(event)
     refuse_not_pending(order, now=now)
     if len(order.payments) >= PAYMENTS_PER_ORDER_MAX:
         raise TooManyPayments
@@ -313,7 +315,7 @@ def new_payment(order: Order, method: PaymentMethod, *, payment_id: str, now: da
         payment_id=payment_id,
         order_id=order.order_id,
         payment_date_time=now,
-        payment_amount=order.total_amount - order.amount_paid,
+        payment_amount=order.total_amount - (order.amount_paid - order.amount_refunded),
         currency=order.currency,
         payment_method=method,
         transaction_id=None,
@@ -349,6 +351,17 @@ def decide_settlement(order: Order, event: Event) -> Settlement:
     if order.payment_status is PaymentStatus.EXPIRED:
         return Settlement.TAKE_AGAIN
     return Settlement.REFUND
+
+
+def why_due_back(order: Order, event: Event) -> str:
+    """Why money that came in is due to go back, for the organizer and the payer to read."""
+    if event.status is EventStatus.CANCELLED:
+        return "The event was cancelled."
+    if order.payment_status is PaymentStatus.CANCELLED:
+        return "The payment came after the order was cancelled."
+    if order.payment_status.has_tickets:
+        return "The order was paid already."
+    return "The payment came when its places could not be had any more."
 
 
 def paid(order: Order, payment: Payment) -> Order:
@@ -408,8 +421,8 @@ def decide_refund(
 ) -> RefundDecision:
     """What this refund does. Places of admissions that nobody entered with go back to the sale; used ones are not resold.
 
-    With `wish.amount` alone, money goes back and all admissions stay good. Raises NothingToRefund, Invalid (admissions that are
-    not this order's or are void), RefundOverPaid, TooManyPayments.
+    With a `wish.amount` alone, money goes back and the admissions stay good, until nothing is left of the money: then they are
+    void. Raises NothingToRefund, TooManyPayments, Invalid (admissions that are not this order's or are void), RefundOverPaid.
     """
     left = order.amount_paid - order.amount_refunded
     if not order.payment_status.has_tickets or left <= 0:
@@ -430,7 +443,7 @@ def decide_refund(
             raise Invalid(*unknown)
         chosen = [live[admission_id] for admission_id in dict.fromkeys(wish.admissions)]
     else:
-        chosen = [] if wish.amount is not None else list(live.values())
+        chosen = list(live.values()) if wish.amount in (None, left) else []
     amount = wish.amount
     if amount is None:
         amount = left if wish.admissions is None else sum(prices[admission.ticket_type_id] for admission in chosen)

@@ -13,7 +13,7 @@ from ticketing.accounts.permissions import Right, Unauthenticated, demand
 from ticketing.admission.api import AdmissionShown
 from ticketing.admission.queries import admission_view
 from ticketing.base.changes import Change
-from ticketing.base.errors import Kind, Refusal
+from ticketing.base.errors import Kind, NotFound, Refusal
 from ticketing.base.house import House
 from ticketing.base.once import AlreadyAnswered
 from ticketing.base.store import Page
@@ -73,14 +73,23 @@ async def answer_order(
         buyer = actions.buyer_of(house, who, wanted.who_buys())
         order = await actions.place_hold(house, wish, buyer, keep=keep, now=now)
     except AlreadyAnswered as answered:
-        return replay(house, answered.record, fingerprint=fingerprint)
+        return _answered(house, replay(house, answered.record, fingerprint=fingerprint))
     except Refusal:
         record = await house.store.get(IDEMPOTENCY, (name,))
         if record is not None and record["expires_at"] > now:
-            return replay(house, record, fingerprint=fingerprint)
+            return _answered(house, replay(house, record, fingerprint=fingerprint))
         raise
-    location = f"{house.settings.root_path}{ORDERS_PATH}/{order.order_id}"
-    return Response(content, 201, {"Location": location, "Cache-Control": "no-store"}, JSON)
+    return Response(content, 201, _headers(house, order.order_id), JSON)
+
+
+def _headers(house: House, order_id: str) -> dict[str, str]:
+    # The body has the access token, which no cache between may keep.
+    return {"Location": f"{house.settings.root_path}{ORDERS_PATH}/{order_id}", "Cache-Control": "no-store"}
+
+
+def _answered(house: House, again: Response) -> Response:
+    again.headers.update(_headers(house, orjson.loads(again.body)["order_id"]))
+    return again
 
 
 def _new_order(house: House, order: Order) -> dict[str, Any]:
@@ -138,6 +147,8 @@ async def get_event_orders(
     """The newest first. The event's organizer only."""
     event = await read_event(house.store, event_id)
     demand(who, Right.READ_ORDERS_OF_EVENT, owner_user_id=None if event is None else event.organizer_user_id)
+    if event is None:
+        raise NotFound
     page = await page_of_event(house.store, event_id, limit=limit_of(limit), cursor=cursor)
     return await _order_list(house, page, now)
 

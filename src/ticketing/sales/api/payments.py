@@ -31,8 +31,9 @@ from ticketing.web.routing import Now, TheHouse, router
 routes = router("payments")
 
 
-def _payment_answer(status: int, payment: Payment) -> Answer:
-    headers = {"Location": f"/v1/payments/{payment.payment_id}"} if status == 201 else {}
+def _payment_answer(house: House, status: int, payment: Payment) -> Answer:
+    location = f"{house.settings.root_path}/v1/payments/{payment.payment_id}"
+    headers = {"Location": location} if status == 201 else {}
     return Answer(status, payment_view(payment, order_code=order_code(payment.order_id)), headers)
 
 
@@ -51,7 +52,7 @@ async def post_payment(
         house,
         scope=f"order {order_id}",
         act=lambda keep: actions.start_payment(house, order, body.payment_method, body.outcome, keep=keep, now=now),
-        render=lambda payment: _payment_answer(201, payment),
+        render=lambda payment: _payment_answer(house, 201, payment),
         now=now,
         required=True,
     )
@@ -98,7 +99,7 @@ async def post_confirm(
         act=lambda keep: actions.settle(
             house, payment, transaction_id=body.transaction_id, amount=amount, keep=keep, now=now
         ),
-        render=lambda settled: _payment_answer(200, settled),
+        render=lambda settled: _payment_answer(house, 200, settled),
         now=now,
     )
 

@@ -140,7 +140,10 @@ class PaymentList(Shown):
 
 
 class RefundBody(Body):
-    """What is to go back: an amount, what these admissions cost (they become void), or with neither all that is left."""
+    """What is to go back: an amount, what these admissions cost (they become void), or with neither all that is left.
+
+    An amount alone voids no admission, unless it is all that was left: then they are void.
+    """
 
     amount: MoneyBody | None = None
     admissions: Annotated[list[Identifier] | None, Field(min_length=1, max_length=TICKETS_PER_ORDER_MAX)] = None
