@@ -9,6 +9,7 @@ from ticketing.accounts import api as accounts
 from ticketing.accounts.passwords import Passwords
 from ticketing.admission import api as admission
 from ticketing.base.house import House
+from ticketing.catalog import api as catalog
 from ticketing.checkin import api as checkin
 from ticketing.events import api as events
 from ticketing.sales import api as sales
@@ -46,6 +47,7 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     app.include_router(accounts.routes)
     app.include_router(venues.routes)
     app.include_router(events.routes)
+    app.include_router(catalog.routes)
     app.include_router(admission.routes)
     app.include_router(checkin.routes)
     for routes in sales.routes:

@@ -160,6 +160,8 @@ def field_errors(errors: Sequence[Any]) -> Invalid:
         parts = [str(part).replace("~", "~0").replace("/", "~1")[:100] for part in location]
         pointer = f"?{parts[0]}" if source == "query" and parts else "".join(f"/{part}" for part in parts)
         code, detail = _CODES.get(error["type"], (error["type"], _first_lower(error["msg"])))
+        if source == "query" and code == "unknown_field":
+            code, detail = "unknown_parameter", "there is no such parameter"
         found.append(FieldError(pointer, code, detail))
     return Invalid(*found)
 
