@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Coroutine, Iterator, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest

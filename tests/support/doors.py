@@ -111,6 +111,8 @@ async def sell(
         "extensions": 0,
         "amount_paid": 0,
         "amount_refunded": 0,
+        "payments": [],
+        "refunds": [],
         "customer_email": attendee.email,
         "customer_first_name": attendee.first_name,
         "customer_last_name": attendee.last_name,

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pytest
 
@@ -168,7 +168,13 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield opened
 
 
-async def everything(store: Store, tables: Sequence[Table] = CONTRACT_TABLES) -> dict[str, dict[Key, Record]]:
+class Scanned(Protocol):
+    """What every store and engine can do: show all of a table."""
+
+    def scan(self, table: Table) -> AsyncIterator[Record]: ...
+
+
+async def everything(store: Scanned, tables: Sequence[Table] = CONTRACT_TABLES) -> dict[str, dict[Key, Record]]:
     """All that a store holds, by table and key."""
     return {table.name: {table.key_of(record): record async for record in store.scan(table)} for table in tables}
 

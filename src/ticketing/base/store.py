@@ -1,10 +1,20 @@
 """The storage port: the only way from the features to stored records, the same for every engine."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from datetime import datetime
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Final, Protocol
 
-from ticketing.base.bounds import CHANGES_PER_COMMIT_MAX, COMMIT_BYTES_MAX, PAGE_LIMIT, POOL_MAX
+from ticketing.base.bounds import (
+    CHANGES_PER_COMMIT_MAX,
+    COMMIT_BYTES_MAX,
+    INTEGER_MAX,
+    ITEM_BYTES_MAX,
+    PAGE_LIMIT,
+    POOL_MAX,
+)
 from ticketing.base.changes import Change, Check, Claim, Give, Insert, Remove, Replace, Take
 from ticketing.base.errors import Kind as RefusalKind
 from ticketing.base.errors import Refusal
@@ -98,8 +108,9 @@ class Store(Protocol):
 def assert_lawful(changes: Sequence[Change]) -> None:
     """Nothing, where the commit keeps the laws of the port; raises BadCommit where it breaks one.
 
-    At most 100 changes and 4 MB, one change for each item, no floats, no empty text in a key or index partition, and a
-    version, expiry or pool where the change needs it.
+    At most 100 changes and 4 MB, one change for each item and 400 KB in it; every field of the kind that its column says, hence
+    no floats, times with their offset, integers that survive JSON; no empty text in a key or index partition, and a version,
+    expiry or pool where the change needs it.
     """
     if not 1 <= len(changes) <= CHANGES_PER_COMMIT_MAX:
         raise BadCommit(f"a commit has 1 to {CHANGES_PER_COMMIT_MAX} changes, not {len(changes)}")
@@ -109,35 +120,40 @@ def assert_lawful(changes: Sequence[Change]) -> None:
         table = change.table
         key = change.key
         touched.add((table.name, key))
-        if "" in key or None in key:
-            raise BadCommit(f"an empty key on {table.name}")
-        kind = type(change)
-        if kind is Insert or kind is Replace or kind is Claim:
-            assert isinstance(change, Insert | Replace | Claim)
-            size += _checked_size(table, change.record)
-            if isinstance(change, Replace):
+        if "" in key or None in key or len(key) != len(table.key):
+            raise BadCommit(f"an empty or partial key on {table.name}")
+        match change:
+            case Insert(record=record):
+                size += _checked_size(table, record)
+            case Take(pool=pool, count=count, version=version, initial=initial):
+                if pool.column not in table.pool_columns or type(count) is not int or not 0 < count <= POOL_MAX:
+                    raise BadCommit(f"not a pool or not a count: {pool.column} {count}")
+                if version is not None and not table.versioned:
+                    raise BadCommit(f"{table.name} has no versions")
+                if initial is not None:
+                    size += _checked_size(table, initial)
+                    if table.key_of(initial) != key:
+                        raise BadCommit(f"a pool of {table.name} {key} cannot begin as {table.key_of(initial)}")
+            case Claim(record=record, now=now):
+                size += _checked_size(table, record)
+                if record.get("expires_at") is None or now.tzinfo is None:
+                    raise BadCommit("a claim needs its end, and the time in UTC")
+            case Replace(record=record, pools=pools, only_at=only_at):
+                size += _checked_size(table, record)
                 if not table.versioned:
                     raise BadCommit(f"{table.name} has no versions")
-                _check_pools(table, change.pools)
-                _check_pools(table, change.only_at)
-            if kind is Claim and change.record.get("expires_at") is None:
-                raise BadCommit("a claim needs its end")
-        elif kind is Take or kind is Give:
-            assert isinstance(change, Take | Give)
-            if table.by_name[change.pool.column].kind is not Kind.POOL or not 0 < change.count <= POOL_MAX:
-                raise BadCommit(f"not a pool or not a count: {change.pool.column} {change.count}")
-            if isinstance(change, Take):
-                if change.version is not None and not table.versioned:
+                _check_pools(table, pools)
+                _check_pools(table, only_at)
+            case Give(pool=pool, count=count):
+                if pool.column not in table.pool_columns or type(count) is not int or not 0 < count <= POOL_MAX:
+                    raise BadCommit(f"not a pool or not a count: {pool.column} {count}")
+            case Check():
+                if not table.versioned:
                     raise BadCommit(f"{table.name} has no versions")
-                if change.initial is not None:
-                    size += _checked_size(table, change.initial)
-        elif kind is Check:
-            if not table.versioned:
-                raise BadCommit(f"{table.name} has no versions")
-        elif isinstance(change, Remove):
-            if table.versioned is (change.version is None):
-                raise BadCommit(f"a removal from {table.name} names the version where there is one")
-            _check_pools(table, change.pools)
+            case Remove(version=version, pools=pools):
+                if table.versioned is (version is None):
+                    raise BadCommit(f"a removal from {table.name} names the version where there is one")
+                _check_pools(table, pools)
     if len(touched) != len(changes):
         raise BadCommit(f"two changes on one item: {[(change.table.name, change.key) for change in changes]}")
     if size > COMMIT_BYTES_MAX:
@@ -146,35 +162,104 @@ def assert_lawful(changes: Sequence[Change]) -> None:
 
 def _check_pools(table: Table, pools: Mapping[str, int] | None) -> None:
     for name, count in (pools or {}).items():
-        if table.by_name[name].kind is not Kind.POOL or not -POOL_MAX <= count <= POOL_MAX:
+        if name not in table.pool_columns or type(count) is not int or not -POOL_MAX <= count <= POOL_MAX:
             raise BadCommit(f"not a pool or not a count: {table.name}.{name} {count}")
 
 
-_NESTED: Final = frozenset((list, dict, tuple))
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Which fields of a record hold what, for records of one table with the same fields and types in the same order."""
+
+    texts: Callable[[Record], Iterable[str]]
+    integers: tuple[str, ...]
+    times: tuple[str, ...]
+    documents: tuple[str, ...]
+    partitions: tuple[str, ...]
+
+
+_ALLOWED: Final[dict[Kind, tuple[type, ...]]] = {
+    Kind.TEXT: (str,),
+    Kind.INTEGER: (int,),
+    Kind.POOL: (int,),
+    Kind.BOOLEAN: (bool,),
+    Kind.TIME: (datetime,),
+    Kind.JSON: (list, dict, tuple, str, int, bool),
+}
+
+
+@lru_cache(maxsize=2_000)
+def _shape(table: Table, names: tuple[str, ...], types: tuple[type, ...]) -> _Shape:
+    """The shape of records with these fields of these types. Raises BadCommit where the table does not say so."""
+    if set(names) != table.column_set:
+        raise BadCommit(
+            f"{table.name}: fields {sorted(table.column_set.symmetric_difference(names))} are missing or unknown"
+        )
+    found: dict[Kind, list[str]] = {kind: [] for kind in Kind}
+    for name, held in zip(names, types, strict=True):
+        column = table.by_name[name]
+        if held is type(None) and column.nullable:
+            continue
+        wrong = held is bool and column.kind in (Kind.INTEGER, Kind.POOL)
+        if wrong or not issubclass(held, _ALLOWED[column.kind]):
+            raise BadCommit(f"{table.name}.{name} holds {held.__name__}, not {column.kind.value}")
+        found[column.kind].append(name)
+    partitions = {index.partition for index in table.indexes}.intersection(found[Kind.TEXT])
+    return _Shape(
+        texts=itemgetter(*found[Kind.TEXT]),  # of a single text, its characters
+        integers=tuple(found[Kind.INTEGER] + found[Kind.POOL]),
+        times=tuple(found[Kind.TIME]),
+        documents=tuple(found[Kind.JSON]),
+        partitions=tuple(sorted(partitions)),
+    )
 
 
 def _checked_size(table: Table, record: Record) -> int:
-    if record.keys() != table.column_set:
-        raise BadCommit(f"{table.name}: fields {sorted(record.keys() ^ table.column_set)} are missing or unknown")
-    kinds = set(map(type, record.values()))
-    if float in kinds:
-        raise BadCommit(f"{table.name} holds a float")
-    size = sum([len(value) for value in record.values() if value.__class__ is str])
-    if not kinds.isdisjoint(_NESTED):
-        for value in record.values():
-            if type(value) in _NESTED and value:
-                size += len(repr(value))
-                if "float" in _kinds_within(value):
-                    raise BadCommit(f"{table.name} holds a float")
-    for index in table.indexes:
-        if record[index.partition] == "":
-            raise BadCommit(f"{table.name}.{index.partition} is an empty index key")
+    shape = _shape(table, tuple(record), tuple(map(type, record.values())))
+    size = _text_size("".join(shape.texts(record)))
+    for name in shape.integers:
+        if not -INTEGER_MAX <= record[name] <= INTEGER_MAX:
+            raise BadCommit(f"{table.name}.{name} is too large: {record[name]}")
+    for name in shape.times:
+        if record[name].tzinfo is None:
+            raise BadCommit(f"{table.name}.{name} is a time without its offset from UTC")
+    for name in shape.documents:
+        size += _document_size(record[name])
+    for name in shape.partitions:
+        if record[name] == "":
+            raise BadCommit(f"{table.name}.{name} is an empty index key")
+    if size > ITEM_BYTES_MAX:
+        raise BadCommit(f"an item of {size} bytes in {table.name}")
     return size
 
 
-def _kinds_within(value: object) -> set[str]:
-    if isinstance(value, dict):
-        return set().union(*(_kinds_within(inner) for inner in value.values()), set())
-    if isinstance(value, list | tuple):
-        return set().union(*(_kinds_within(inner) for inner in value), set())
-    return {type(value).__name__}
+def _text_size(text: str) -> int:
+    """Its bytes in UTF-8. Raises BadCommit for what not every engine can keep: NUL, and half of a surrogate pair."""
+    if "\0" in text:
+        raise BadCommit("a text with a NUL")
+    if text.isascii():
+        return len(text)
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as error:
+        raise BadCommit("a text with half of a surrogate pair") from error
+
+
+def _document_size(document: Any) -> int:
+    """About as many bytes as it has written as JSON. Raises BadCommit for what would not come back from JSON as it was."""
+    match document:
+        case str():
+            return _text_size(document) + 2
+        case bool() | None:
+            return 4
+        case int():
+            if not -INTEGER_MAX <= document <= INTEGER_MAX:
+                raise BadCommit(f"a number that is too large: {document}")
+            return len(str(document))
+        case list() | tuple():
+            return 2 + len(document) + sum(map(_document_size, document))
+        case dict():
+            if not all(isinstance(name, str) for name in document):
+                raise BadCommit("a document whose names are not texts")
+            return 2 + sum(_text_size(name) + 4 + _document_size(inner) for name, inner in document.items())
+        case _:
+            raise BadCommit(f"a document that holds {type(document).__name__}")

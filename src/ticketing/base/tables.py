@@ -81,7 +81,12 @@ class Table:
         object.__setattr__(self, "pool_columns", pools)
         object.__setattr__(self, "versioned", "version" in self.by_name)
         assert 1 <= len(self.key) <= 2
-        assert all(name in self.by_name for name in self.key)
+        assert all(self.by_name[name].kind is Kind.TEXT and not self.by_name[name].nullable for name in self.key)
+        for index in self.indexes:
+            assert self.by_name[index.partition].kind is Kind.TEXT
+            for column in map(self.by_name.__getitem__, index.sort):
+                assert column.kind in (Kind.TEXT, Kind.INTEGER, Kind.TIME)
+                assert not column.nullable, "a null has no place in an order: engines would put it in different ones"
 
     def __hash__(self) -> int:
         return hash(self.name)

@@ -2,15 +2,16 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from ticketing.base.store import BadCursor
-from ticketing.base.tables import Index, Record, Table
-from ticketing.base.times import written
+from ticketing.base.tables import Index, Kind, Record, Table
+from ticketing.base.times import read, written
 
-CURSOR_LENGTH_MAX = 1_000
+CURSOR_LENGTH_MAX: Final = 3_000
+"""A position is at most two kilobytes of sort value and key, which base64 makes a third longer."""
 
 
 def sort_columns(index: Index, table: Table) -> tuple[str, ...]:
@@ -39,6 +40,27 @@ def read_cursor(index_name: str, cursor: str, *, length: int) -> list[Any]:
         raise BadCursor from error
     if not isinstance(content, list) or len(content) != length + 1 or content[0] != index_name:
         raise BadCursor
-    if not all(isinstance(value, str | int) for value in content[1:]):
+    position = content[1:]
+    if not all(type(value) is str or (type(value) is int and -(2**63) <= value < 2**63) for value in position):
         raise BadCursor
-    return content[1:]
+    if write_cursor(index_name, position) != cursor:  # one spelling only
+        raise BadCursor
+    return position
+
+
+def read_position(index: Index, table: Table, cursor: str) -> list[Any]:
+    """The position that `position_of` gave for this index, each value of its column's kind. Raises BadCursor otherwise."""
+    columns = sort_columns(index, table)
+    position = read_cursor(index.name, cursor, length=len(columns))
+    for name, value in zip(columns, position, strict=True):
+        kind = table.by_name[name].kind
+        if (type(value) is int) is not (kind is Kind.INTEGER) or (kind is Kind.TIME and not _is_written(value)):
+            raise BadCursor
+    return position
+
+
+def _is_written(text: str) -> bool:
+    try:
+        return written(read(text)) == text
+    except (ValueError, OverflowError):
+        return False

@@ -2,15 +2,17 @@
 
 from collections.abc import AsyncIterator, Sequence
 from copy import deepcopy
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, assert_never
+
+import orjson
 
 from ticketing.base.changes import Change, Check, Claim, Give, Insert, Remove, Replace, Take
 from ticketing.base.store import ALL, Conflict, Page, Range, assert_lawful
 from ticketing.base.tables import Index, Key, Kind, Record, Table
 from ticketing.base.times import written
 from ticketing.schema.tables import TABLES
-from ticketing.storage.cursors import position_of, read_cursor, sort_columns, write_cursor
+from ticketing.storage.cursors import position_of, read_position, sort_columns, write_cursor
 
 
 class MemoryStore:
@@ -39,6 +41,7 @@ class MemoryStore:
         descending: bool = False,
     ) -> Page:
         """Up to `limit` records of one partition in index order. Raises BadCursor."""
+        assert limit >= 1
         table = self._tables[index.table]
         columns = sort_columns(index, table)
         found = [row for row in self._rows[table.name].values() if row[index.partition] == value]
@@ -49,7 +52,7 @@ class MemoryStore:
             found = [row for row in found if row[first] is not None and row[first] < within.end]
         found.sort(key=lambda row: _place(row, columns), reverse=descending)
         if cursor is not None:
-            after = [_comparable(part) for part in read_cursor(index.name, cursor, length=len(columns))]
+            after = [_comparable(part) for part in read_position(index, table, cursor)]
             found = [
                 row for row in found if (_place(row, columns) < after if descending else _place(row, columns) > after)
             ]
@@ -72,9 +75,9 @@ class MemoryStore:
         rows = self._rows[change.table.name]
         match change:
             case Insert(record=record) | Claim(record=record):
-                rows[change.key] = deepcopy(record)
+                rows[change.key] = _kept(change.table, record)
             case Replace(table=table, record=record, pools=pools):
-                stored = deepcopy(record)
+                stored = _kept(table, record)
                 stored["version"] += 1
                 for column in table.columns:
                     if column.kind is Kind.POOL:
@@ -85,7 +88,7 @@ class MemoryStore:
             case Take(pool=pool, count=count):
                 if change.key not in rows:
                     assert change.initial is not None
-                    rows[change.key] = deepcopy(change.initial)
+                    rows[change.key] = _kept(change.table, change.initial)
                 rows[change.key][pool.column] -= count
             case Give(pool=pool, count=count):
                 rows[change.key][pool.column] += count
@@ -127,6 +130,18 @@ def _holds(change: Change, found: Record | None) -> bool:
             return found is None or (found["expires_at"] is not None and found["expires_at"] <= now)
         case _:
             assert_never(change)
+
+
+def _kept(table: Table, record: Record) -> Record:
+    """A copy of the record as every engine gives it back: times in UTC, and in documents lists for tuples."""
+    kept = dict(record)
+    for column in table.columns:
+        value = kept[column.name]
+        if column.kind is Kind.JSON:
+            kept[column.name] = orjson.loads(orjson.dumps(value))
+        elif column.kind is Kind.TIME and value is not None:
+            kept[column.name] = value.astimezone(UTC)
+    return kept
 
 
 def _comparable(part: Any) -> Any:

@@ -39,7 +39,8 @@ def shape_of(table: Table) -> RowShape:
             if row[place] is not None:
                 row[place] = written(row[place])
         for place in documents:
-            row[place] = orjson.dumps(row[place]).decode()
+            if row[place] is not None:
+                row[place] = orjson.dumps(row[place]).decode()
         return row
 
     def to_record(row: Sequence[Any]) -> Record:
@@ -48,9 +49,11 @@ def shape_of(table: Table) -> RowShape:
             if row[place] is not None:
                 record[columns[place]] = datetime.fromisoformat(row[place])
         for place in documents:
-            record[columns[place]] = orjson.loads(row[place])
+            if row[place] is not None:
+                record[columns[place]] = orjson.loads(row[place])
         for place in truths:
-            record[columns[place]] = bool(row[place])
+            if row[place] is not None:
+                record[columns[place]] = bool(row[place])
         return record
 
     return RowShape(

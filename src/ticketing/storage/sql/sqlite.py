@@ -14,7 +14,7 @@ from ticketing.base.store import ALL, Busy, Conflict, Page, Range
 from ticketing.base.tables import Index, Key, Record, Table
 from ticketing.base.times import written
 from ticketing.schema.tables import TABLES
-from ticketing.storage.cursors import position_of, read_cursor, sort_columns, write_cursor
+from ticketing.storage.cursors import position_of, read_position, sort_columns, write_cursor
 from ticketing.storage.sql.batch import Batch, ItemName, State, state_of
 from ticketing.storage.sql.rows import shape_of
 from ticketing.storage.sql.statements import (
@@ -34,7 +34,9 @@ CACHE_KIB: Final = 65_536
 WAL_PAGES_BEFORE_CHECKPOINT: Final = 4_000
 """16 MB: a checkpoint copies each changed page once however often it was written, so rarer is cheaper."""
 WAL_PAGES_MAX: Final = 40_000
-"""160 MB: here the writer waits for a checkpoint that starts the log anew."""
+"""160 MB: from here on the writer waits a little for the readers, so that the log can start anew."""
+CHECKPOINT_WAIT_MS: Final = 50
+"""A reader that takes minutes (a backup) keeps the log growing, which is better than a sale that stops for it."""
 
 CORRUPTING_FROM: Final = (3, 7, 0)
 CORRUPTING_TO: Final = (3, 51, 2)
@@ -47,6 +49,27 @@ class UnsafeSqlite(RuntimeError):
 
 class DamagedFile(RuntimeError):
     """The database file is damaged; Ticket does not start on it. Restore a backup."""
+
+
+_CANNOT_WRITE: Final = (
+    apsw.BusyError,
+    apsw.FullError,
+    apsw.IOError,
+    apsw.CantOpenError,
+    apsw.ReadOnlyError,
+    apsw.ProtocolError,
+)
+"""The world failing, which passes: another process writes, the disk is full."""
+_OUR_MISTAKES: Final = (
+    apsw.ConstraintError,
+    apsw.TooBigError,
+    AssertionError,
+    LookupError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+"""What one commit can be wrong in, for which the others of its batch must not pay."""
 
 
 class _TakenKey(Exception):
@@ -101,15 +124,16 @@ class SqliteEngine:
         self._places = {table.name: place for place, table in enumerate(tables)}
         try:
             self.writer = connect(path)
-        except apsw.NotADBError as error:
-            raise DamagedFile(f"{path} is not an SQLite database. Restore a backup.") from error
-        self.reader = connect(path, readonly=True)
+            self.reader = connect(path, readonly=True)
+        except (apsw.NotADBError, apsw.CorruptError) as error:
+            raise DamagedFile(f"{path} is not a whole SQLite database: {error}. Restore a backup.") from error
         self._wal_pages = 0
+        self._checkpoint_at = WAL_PAGES_BEFORE_CHECKPOINT
         self.writer.set_wal_hook(self._note_wal)
 
     def close(self) -> None:
         """The file is left with its log written back, as far as no other process reads it."""
-        with contextlib.suppress(apsw.BusyError):
+        with contextlib.suppress(*_CANNOT_WRITE):  # what is in the log is durable there
             self.writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self.reader.close()
         self.writer.close()
@@ -135,6 +159,7 @@ class SqliteEngine:
         descending: bool = False,
     ) -> Page:
         """Up to `limit` records of one partition in index order. Raises BadCursor."""
+        assert limit >= 1
         table = self._tables[index.table]
         shape = shape_of(table)
         columns = sort_columns(index, table)
@@ -147,7 +172,7 @@ class SqliteEngine:
             conditions.append(f"{columns[0]} < ?")
             parameters.append(_bound(within.end))
         if cursor is not None:
-            position = read_cursor(index.name, cursor, length=len(columns))
+            position = read_position(index, table, cursor)
             sign = "<" if descending else ">"
             conditions.append(f"({', '.join(columns)}) {sign} ({', '.join('?' * len(columns))})")
             parameters += position
@@ -177,13 +202,15 @@ class SqliteEngine:
         """
         try:
             outcomes = self._apply(commits)
-        except apsw.ConstraintError as error:
-            if len(commits) == 1:
-                return [AssertionError(f"a commit breaks the schema: {error}")]
-            return [outcome for commit in commits for outcome in self.apply((commit,))]
-        except (apsw.BusyError, apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError) as error:
+        except _CANNOT_WRITE as error:
             log.error("store.cannot_write", error=str(error))
             return [Busy() for _ in commits]
+        except _OUR_MISTAKES as error:
+            if len(commits) == 1:
+                schema = isinstance(error, apsw.ConstraintError)
+                return [AssertionError(f"a commit breaks the schema: {error}") if schema else error]
+            middle = len(commits) // 2  # by halves: a single one among 512 costs a score of transactions
+            return self.apply(commits[:middle]) + self.apply(commits[middle:])
         self._tend_wal()
         return outcomes
 
@@ -288,6 +315,7 @@ class SqliteEngine:
                     raise _TakenKey
             if table in writes.claims:
                 self._insert(table, writes.claims[table], claim=True)
+                self._expect(len(writes.claims[table]))
         for table in writes.replaces:
             to_row = shape_of(table).to_row
             run(replace_rows(table), [to_row(record) for record in writes.replaces[table]])
@@ -306,19 +334,34 @@ class SqliteEngine:
 
     def _run(self, statement: str, rows: Sequence[Any]) -> None:
         self.writer.execute(statement, (orjson.dumps(rows).decode(),))
+        self._expect(len(rows))
+
+    def _expect(self, rows: int) -> None:
+        """The statement met every row that was decided about: otherwise the decision was wrong, and nothing of it may stand."""
+        if self.writer.changes() != rows:
+            raise AssertionError(f"{self.writer.changes()} rows were written, and not {rows}")
 
     # The log ---------------------------------------------------------------------------------------------------------
 
     def _note_wal(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        if pages < self._wal_pages:  # it was begun anew
+            self._checkpoint_at = WAL_PAGES_BEFORE_CHECKPOINT
         self._wal_pages = pages
         return apsw.SQLITE_OK
 
     def _tend_wal(self) -> None:
-        if self._wal_pages < WAL_PAGES_BEFORE_CHECKPOINT:
+        """The log is written back where it is long enough. What was committed stands, whether or not that succeeds."""
+        if self._wal_pages < self._checkpoint_at:
             return
+        self._checkpoint_at = self._wal_pages + WAL_PAGES_BEFORE_CHECKPOINT
         mode = apsw.SQLITE_CHECKPOINT_RESTART if self._wal_pages >= WAL_PAGES_MAX else apsw.SQLITE_CHECKPOINT_PASSIVE
-        with contextlib.suppress(apsw.BusyError):
+        self.writer.set_busy_timeout(CHECKPOINT_WAIT_MS)
+        try:
             self.writer.wal_checkpoint(mode=mode)
+        except _CANNOT_WRITE as error:
+            log.warning("store.cannot_checkpoint", error=str(error), pages=self._wal_pages)
+        finally:
+            self.writer.set_busy_timeout(BUSY_TIMEOUT_MS)
 
 
 def _get(connection: apsw.Connection, table: Table, key: Key) -> Record | None:

@@ -1,11 +1,11 @@
 """The statements that write many rows at once: one JSON parameter each, so that a batch costs one call for each table."""
 
-from functools import cache
+from functools import cache, lru_cache
 
 from ticketing.base.tables import Kind, Table
 
 
-@cache
+@lru_cache(maxsize=1_000)
 def insert_rows(table: Table, varying: tuple[int, ...], *, claim: bool = False) -> str:
     """Inserts rows of which only the columns at the places `varying` differ; the others come as parameters before the rows.
 
