@@ -390,6 +390,7 @@ create trigger listings_searched_insert after insert on listings begin
     placed.position,
     listings.words || ' ' || listings.event_name || ' =' || replace(listings.event_name, ' ', ' =')
       || ' ____lasting_' || case when placed.ends_at - placed.starts_at <= 14400000000 then 0 when placed.ends_at - placed.starts_at <= 86400000000 then 1 when placed.ends_at - placed.starts_at <= 864000000000 then 2 else 3 end
+      || ' ____month_' || substr(listings.start_date_time, 1, 4) || substr(listings.start_date_time, 6, 2)
       || coalesce((select group_concat(' ____' || value, '') from json_each(listings.facets)), '')
   from (
     select event_id, starts_at, ends_at, position from event_positions where event_id = new.event_id and position >= 0
@@ -461,6 +462,7 @@ begin
     placed.position,
     listings.words || ' ' || listings.event_name || ' =' || replace(listings.event_name, ' ', ' =')
       || ' ____lasting_' || case when placed.ends_at - placed.starts_at <= 14400000000 then 0 when placed.ends_at - placed.starts_at <= 86400000000 then 1 when placed.ends_at - placed.starts_at <= 864000000000 then 2 else 3 end
+      || ' ____month_' || substr(listings.start_date_time, 1, 4) || substr(listings.start_date_time, 6, 2)
       || coalesce((select group_concat(' ____' || value, '') from json_each(listings.facets)), '')
   from (
     select event_id, starts_at, ends_at, position from event_positions where event_id = new.event_id and position >= 0
