@@ -234,15 +234,6 @@ async def test_an_event_is_published_postponed_to_new_dates_published_again_and_
     assert later.items() <= (await api.get(path)).json().items()
 
 
-async def test_an_event_that_takes_place_nowhere_cannot_be_published(api: Api, ada: str) -> None:
-    path = await created(api, "/v1/events", CONCERT | {"external_links": []}, token=ada)
-
-    refused = await api.post(f"{path}/publish", token=ada)
-
-    assert (refused.status_code, refused.json()["code"]) == (409, "event_not_ready")
-    assert refused.json()["missing"] == ["venue_id"]
-
-
 @pytest.mark.parametrize("move", ["postpone", "cancel"])
 async def test_a_draft_cannot_be_postponed_or_cancelled(api: Api, ada: str, move: str) -> None:
     path = await created(api, "/v1/events", CONCERT, token=ada)

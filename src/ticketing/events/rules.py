@@ -27,14 +27,6 @@ class EventCancelled(Refusal):
     title = "This event was cancelled."
 
 
-class EventNotReady(Refusal):
-    """The event lacks what the public needs to know of it; `missing` names it."""
-
-    code = "event_not_ready"
-    kind = Kind.CONFLICT
-    title = "This event is not ready to be published."
-
-
 class EventIsDraft(Refusal):
     """The event was never public, so there is nothing to postpone or cancel."""
 
@@ -262,28 +254,13 @@ def _refuse_over_venue(wish: EventWish, *, venue: Venue | None) -> None:
 
 
 def published_event(event: Event, *, now: datetime) -> Event:
-    """The event, public; one that was postponed takes place again. Raises EventCancelled, EventNotReady.
+    """The event, public; one that was postponed takes place again. Raises EventCancelled.
 
     Without ticket types it may be public too: entry may be free, or the sale come later.
     """
     if event.status is EventStatus.CANCELLED:
         raise EventCancelled
-    missing = missing_for_the_public(event)
-    if missing:
-        raise EventNotReady("It lacks " + ", ".join(missing) + ".", missing=list(missing))
     return _with_status(event, EventStatus.PUBLISHED, now=now)
-
-
-def missing_for_the_public(event: Event) -> tuple[str, ...]:
-    """The fields that stop this event from being published. Where it takes place is a venue, or a link for one that is online."""
-    missing: list[str] = []
-    if not event.event_name:
-        missing.append("event_name")
-    if event.end_date_time <= event.start_date_time:
-        missing.append("end_date_time")
-    if event.venue_id is None and not event.external_links:
-        missing.append("venue_id")
-    return tuple(missing)
 
 
 def postponed_event(event: Event, *, now: datetime) -> Event:

@@ -20,7 +20,6 @@ from ticketing.events.rules import (
     EventCancelled,
     EventInUse,
     EventIsDraft,
-    EventNotReady,
     TicketTypeInUse,
     TooManyTicketTypes,
     cancelled_event,
@@ -258,17 +257,8 @@ def test_an_event_moves_from_draft_to_public_and_to_cancelled_for_good(
     assert drawn_status(replace(AN_EVENT, status=status), move) == outcome
 
 
-def test_an_event_that_takes_place_nowhere_is_not_ready() -> None:
-    event = replace(AN_EVENT, status=DRAFT, venue_id=None)
-
-    with pytest.raises(EventNotReady) as refused:
-        published_event(event, now=NOON)
-
-    assert refused.value.facts == {"missing": ["venue_id"]}
-
-
-def test_an_event_online_needs_a_link_and_no_venue() -> None:
-    event = replace(AN_EVENT, status=DRAFT, venue_id=None, external_links=("https://example.org/stream",))
+def test_an_event_may_be_public_before_its_place_is_known() -> None:
+    event = replace(AN_EVENT, status=DRAFT, venue_id=None, external_links=())
 
     assert published_event(event, now=NOON).status is PUBLISHED
 

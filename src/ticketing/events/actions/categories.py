@@ -9,7 +9,7 @@ from ticketing.base.bounds import CATEGORIES_MAX
 from ticketing.base.changes import Change, Insert, Remove, Replace
 from ticketing.base.errors import NotFound
 from ticketing.base.house import House
-from ticketing.base.once import Keep, commit_once
+from ticketing.base.once import Keep, commit_once, keep_nothing
 from ticketing.base.store import Conflict
 from ticketing.events.actions.rounds import in_rounds, refuse_unseen
 from ticketing.events.model import Category, folded
@@ -27,6 +27,10 @@ async def create_category(
 ) -> Category:
     """A new category is stored. Raises Unauthenticated, NotFound for all but admins, TooManyCategories, CategoryExists."""
     demand(who, Right.MANAGE_CATEGORIES)
+    return await _store_new_category(house, category_name, keep=keep, now=now)
+
+
+async def _store_new_category(house: House, category_name: str, *, keep: Keep[Category], now: datetime) -> Category:
     # The bound is there for the pages that show all categories; two admins who pass it at once do no harm.
     if len((await page_of_categories(house.store, limit=CATEGORIES_MAX, cursor=None)).records) >= CATEGORIES_MAX:
         raise TooManyCategories
@@ -38,6 +42,20 @@ async def create_category(
         )
     except Conflict as conflict:
         raise CategoryExists from conflict
+    return category
+
+
+async def ensure_category(house: House, category_name: str, *, now: datetime) -> Category:
+    """The category of this name, made where there is none: for imports, which an operator starts. Raises TooManyCategories."""
+    marker = await house.store.get(UNIQUES, (_name_marker(category_name),))
+    if marker is None:
+        try:
+            return await _store_new_category(house, category_name, keep=keep_nothing, now=now)
+        except CategoryExists:  # another import was faster
+            marker = await house.store.get(UNIQUES, (_name_marker(category_name),))
+    category = None if marker is None else await read_category(house.store, marker["target_id"])
+    if category is None:  # it was deleted at this moment
+        return await _store_new_category(house, category_name, keep=keep_nothing, now=now)
     return category
 
 
