@@ -1,18 +1,20 @@
 """Accounts over the JSON API: signing up, logging in and out, the own account."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
 from tests.support.houses import Api, StandingClock, make_house
+from tests.support.meanwhile import MeanwhileStore
+from tests.support.meeting import MeetingStore
+from tests.support.stores import LaggingStore
 from ticketing.accounts.passwords import Passwords
 from ticketing.accounts.store import read_user_by_email, sessions_of_user
 from ticketing.base.bounds import SESSIONS_PER_USER_MAX
+from ticketing.base.store import Store
 from ticketing.schema.tables import IDEMPOTENCY, SESSIONS, UNIQUES, USERS
-from ticketing.storage.memory import MemoryStore
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 ADA = {
@@ -28,11 +30,20 @@ BOB = ADA | {"email": "bob@example.org", "username": "bob", "first_name": "Bob"}
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[Api]:
-    api = Api(make_house())
+def api(meanwhile: MeanwhileStore) -> Api:
+    return api_over(meanwhile)
+
+
+@pytest.fixture
+def meeting(store: Store) -> MeetingStore:
+    return MeetingStore(store)
+
+
+def api_over(store: Store) -> Api:
+    """The API of a house over this store, where hashing is cheap."""
+    api = Api(make_house(store))
     api.app.state.passwords = Passwords(CHEAP)
-    yield api
-    api.app.state.passwords.close()
+    return api
 
 
 def shown_of(said: dict[str, Any]) -> dict[str, Any]:
@@ -93,8 +104,8 @@ async def test_the_password_is_stored_as_argon2id_and_shown_nowhere(api: Api) ->
         assert "argon2" not in answer.text
 
 
-async def test_without_injection_the_standard_parameters_are_used() -> None:
-    api = Api(make_house())
+async def test_without_injection_the_standard_parameters_are_used(store: Store) -> None:
+    api = Api(make_house(store))
 
     await api.post("/v1/users", ADA)
     stored = await read_user_by_email(api.house.store, "ada@example.org")
@@ -182,27 +193,24 @@ async def test_a_username_is_given_once_whatever_its_case(api: Api, username: st
     assert (refused.status_code, refused.json()["code"]) == (409, "username_taken")
 
 
-class MeetingStore(MemoryStore):
-    """Holds every commit to `users` back until as many as expected have come, so that all have read before one writes."""
+async def test_what_is_taken_already_is_refused_without_the_work_of_hashing(api: Api) -> None:
+    await api.post("/v1/users", ADA)
+    api.app.state.passwords = Passwords(CHEAP, waiting_max=0)
 
-    def __init__(self, expected: int) -> None:
-        super().__init__()
-        self._barrier = asyncio.Barrier(expected)
+    refused = await api.post("/v1/users", ADA)
 
-    async def commit(self, changes: Any) -> None:
-        """Commits once the others are here."""
-        if any(change.table is USERS for change in changes):
-            await self._barrier.wait()
-        await super().commit(changes)
+    assert (refused.status_code, refused.json()["code"]) == (409, "email_taken")
 
 
 @pytest.mark.parametrize(
     ("others", "code"),
     [({"username": "bob"}, "email_taken"), ({"email": "bob@example.org"}, "username_taken")],
 )
-async def test_of_two_who_sign_up_with_the_same_at_once_one_wins(others: dict[str, str], code: str) -> None:
-    api = Api(make_house(MeetingStore(2)))
-    api.app.state.passwords = Passwords(CHEAP)
+async def test_of_two_who_sign_up_with_the_same_at_once_one_wins(
+    meeting: MeetingStore, others: dict[str, str], code: str
+) -> None:
+    api = api_over(meeting)
+    meeting.await_all(2, USERS)
 
     answers = await asyncio.gather(api.post("/v1/users", ADA), api.post("/v1/users", ADA | others))
 
@@ -265,6 +273,8 @@ async def test_wrong_password_and_unknown_address_are_answered_alike(api: Api) -
 
     assert (wrong.status_code, wrong.json()["code"]) == (401, "wrong_credentials")
     assert (unknown.status_code, unknown.content) == (wrong.status_code, wrong.content)
+    for answer in (wrong, unknown):
+        answer.headers.pop("x-request-id", None)  # a number of the request, alike for nobody
     assert unknown.headers == wrong.headers
 
 
@@ -444,18 +454,17 @@ async def test_what_another_user_has_cannot_be_taken(api: Api, wish: dict[str, s
     assert (await api.get("/v1/users/me", token=token)).json()["email"] == "bob@example.org"
 
 
-async def test_of_two_who_change_to_the_same_address_at_once_one_wins(api: Api) -> None:
+async def test_of_two_who_change_to_the_same_address_at_once_one_wins(meeting: MeetingStore) -> None:
+    api = api_over(meeting)
     ada, bob = await signed_up(api), await signed_up(api, BOB)
-    store = MeetingStore(2)
-    store._rows = api.house.store._rows  # type: ignore[attr-defined]
-    object.__setattr__(api.house, "store", store)
+    meeting.await_all(2, USERS)
 
     answers = await asyncio.gather(
         *(api.patch("/v1/users/me", {"email": "same@example.org"}, token=token) for token in (ada, bob))
     )
 
     assert sorted(answer.status_code for answer in answers) == [200, 409]
-    markers = {record["name"] async for record in store.scan(UNIQUES)}
+    markers = {record["name"] async for record in meeting.scan(UNIQUES)}
     assert "email#same@example.org" in markers
     assert len(markers) == 4
 
@@ -534,65 +543,37 @@ async def test_a_change_of_password_that_is_refused_changes_nothing(
     assert await token_of(api, ADA)
 
 
-class ChangedInBetween(MemoryStore):
-    """Lets something happen just before the first commit to `sessions`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.before: Any = None
-
-    async def commit(self, changes: Any) -> None:
-        """Commits after what happens in between."""
-        if self.before is not None and any(change.table is SESSIONS for change in changes):
-            happening, self.before = self.before, None
-            await happening()
-        await super().commit(changes)
-
-
-async def test_a_login_that_read_the_old_password_does_not_outlive_its_change() -> None:
-    store = ChangedInBetween()
-    api = Api(make_house(store))
-    api.app.state.passwords = Passwords(CHEAP)
+async def test_a_login_that_read_the_old_password_does_not_outlive_its_change(
+    api: Api, meanwhile: MeanwhileStore
+) -> None:
     token = await signed_up(api)
 
     async def change_password() -> None:
         body = {"password": "a dry week in Wales", "current_password": ADA["password"]}
         assert (await api.patch("/v1/users/me", body, token=token)).status_code == 200
 
-    store.before = change_password
+    meanwhile.meanwhile = change_password
     refused = await api.post("/v1/sessions", {"email": ADA["email"], "password": ADA["password"]})
 
     assert (refused.status_code, refused.json()["code"]) == (401, "wrong_credentials")
 
 
-async def test_a_login_goes_through_where_only_the_name_was_changed_meanwhile() -> None:
-    store = ChangedInBetween()
-    api = Api(make_house(store))
-    api.app.state.passwords = Passwords(CHEAP)
+async def test_a_login_goes_through_where_only_the_name_was_changed_meanwhile(
+    api: Api, meanwhile: MeanwhileStore
+) -> None:
     token = await signed_up(api)
 
     async def change_name() -> None:
         assert (await api.patch("/v1/users/me", {"first_name": "Augusta"}, token=token)).status_code == 200
 
-    store.before = change_name
+    meanwhile.meanwhile = change_name
     begun = await api.post("/v1/sessions", {"email": ADA["email"], "password": ADA["password"]})
 
     assert (begun.status_code, begun.json()["user"]["first_name"]) == (201, "Augusta")
 
 
-class LateIndexStore(MemoryStore):
-    """Its indexes have seen nothing yet."""
-
-    async def query(self, *arguments: Any, **options: Any) -> Any:
-        """An empty page."""
-        page = await super().query(*arguments, **options)
-        page.records.clear()
-        return page
-
-
-async def test_a_new_password_ends_sessions_that_no_index_shows_yet() -> None:
-    api = Api(make_house(LateIndexStore()))
-    api.app.state.passwords = Passwords(CHEAP)
+async def test_a_new_password_ends_sessions_that_no_index_shows_yet(store: Store) -> None:
+    api = api_over(LaggingStore(store, lag_commits=100))
     here = await signed_up(api)
     there = await token_of(api, ADA)
 

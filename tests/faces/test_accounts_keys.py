@@ -5,17 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.houses import Api, StandingClock, make_house, sign_up
+from tests.support.houses import Api, StandingClock, sign_up
 from ticketing.accounts.model import Scope, UserType
 from ticketing.base.bounds import API_KEYS_PER_USER_MAX
 from ticketing.schema.tables import API_KEYS
 
 TILL = {"name": "box office till 2", "scopes": ["read", "orders"], "expires_at": "2027-04-01T00:00:00Z"}
-
-
-@pytest.fixture
-def api() -> Api:
-    return Api(make_house())
 
 
 async def test_a_key_is_made_with_its_name_scopes_and_end_and_its_token_is_shown_once(api: Api) -> None:
@@ -49,6 +44,14 @@ async def test_a_key_acts_for_its_user(api: Api) -> None:
     me = await api.get("/v1/users/me", token=made.json()["token"])
 
     assert (me.status_code, me.json()["email"]) == (200, "ada@example.org")
+
+
+async def test_a_key_needs_its_whole_secret(api: Api) -> None:
+    token = await sign_up(api.house, "ada")
+    key = (await api.post("/v1/api-keys", TILL, token=token)).json()["token"]
+
+    for wrong in (key[:-1], key.partition(".")[0], key.partition(".")[0] + "." + token.partition(".")[2]):
+        assert (await api.get("/v1/users/me", token=wrong)).status_code == 401
 
 
 async def test_a_key_that_is_asked_for_again_under_the_same_key_is_the_same(api: Api) -> None:

@@ -1,7 +1,6 @@
 """Accounts over the JSON API: organizers, admins, the first admin."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +8,9 @@ import pytest
 from argon2 import PasswordHasher
 
 from tests.support.houses import Api, make_house, sign_up
+from tests.support.meanwhile import MeanwhileStore
+from tests.support.meeting import MeetingStore
+from tests.support.stores import LaggingStore
 from ticketing.accounts.actions import ensure_admin
 from ticketing.accounts.model import FIRST_ADMIN_MARKER, UserType
 from ticketing.accounts.passwords import Passwords
@@ -16,15 +18,15 @@ from ticketing.accounts.rules import EmailTaken
 from ticketing.accounts.store import read_user, user_record
 from ticketing.base.changes import Replace
 from ticketing.base.errors import Invalid
+from ticketing.base.store import Store
 from ticketing.schema.tables import UNIQUES, USERS
-from ticketing.storage.memory import MemoryStore
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @pytest.fixture
-def api() -> Api:
-    return Api(make_house())
+def meeting(store: Store) -> MeetingStore:
+    return MeetingStore(store)
 
 
 async def id_of(api: Api, token: str) -> str:
@@ -193,31 +195,12 @@ async def test_one_of_two_admins_may_step_down_and_then_the_other_may_not(api: A
     assert (refused.status_code, refused.json()["code"]) == (409, "last_admin")
 
 
-class MeetingStore(MemoryStore):
-    """Holds the first commits to `users` back until as many as expected have come, so that all have decided before one writes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.expected = 0
-        self._all_here = asyncio.Event()
-
-    async def commit(self, changes: Any) -> None:
-        """Commits once the others are here."""
-        if self.expected and any(change.table is USERS for change in changes):
-            self.expected -= 1
-            if self.expected == 0:
-                self._all_here.set()
-            await self._all_here.wait()
-        await super().commit(changes)
-
-
 @pytest.mark.parametrize("whom", ["themselves", "each other"])
-async def test_two_admins_who_demote_at_once_leave_one(whom: str) -> None:
-    store = MeetingStore()
-    api = Api(make_house(store))
+async def test_two_admins_who_demote_at_once_leave_one(meeting: MeetingStore, whom: str) -> None:
+    api = Api(make_house(meeting))
     tokens = [await sign_up(api.house, name, UserType.ADMIN) for name in ("root", "ada")]
     targets = [await id_of(api, token) for token in tokens]
-    store.expected = 2
+    meeting.await_all(2, USERS)
 
     answers = await asyncio.gather(
         *(
@@ -230,24 +213,7 @@ async def test_two_admins_who_demote_at_once_leave_one(whom: str) -> None:
     assert sorted([await type_of(api, token) for token in tokens]) == ["admin", "regular"]
 
 
-class BeforeUserChange(MemoryStore):
-    """Lets something happen just before the first commit to `users`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.before: Callable[[], Awaitable[None]] | None = None
-
-    async def commit(self, changes: Any) -> None:
-        """Commits after what happens in between."""
-        if self.before is not None and any(change.table is USERS for change in changes):
-            happening, self.before = self.before, None
-            await happening()
-        await super().commit(changes)
-
-
-async def test_who_was_demoted_meanwhile_makes_no_admins_any_more() -> None:
-    store = BeforeUserChange()
-    api = Api(make_house(store))
+async def test_who_was_demoted_meanwhile_makes_no_admins_any_more(api: Api, meanwhile: MeanwhileStore) -> None:
     root, eve = [await sign_up(api.house, name, UserType.ADMIN) for name in ("root", "eve")]
     friend = await sign_up(api.house, "friend")
     path, hers = f"/v1/users/{await id_of(api, friend)}", f"/v1/users/{await id_of(api, eve)}"
@@ -255,29 +221,18 @@ async def test_who_was_demoted_meanwhile_makes_no_admins_any_more() -> None:
     async def demote_eve() -> None:
         assert (await api.patch(hers, {"user_type": "regular"}, token=root)).status_code == 200
 
-    store.before = demote_eve
+    meanwhile.meanwhile = demote_eve
     refused = await api.patch(path, {"user_type": "admin"}, token=eve)
 
     assert refused.status_code == 404
     assert await type_of(api, friend) == "regular"
 
 
-async def test_an_index_that_still_shows_a_former_admin_does_not_let_the_last_one_go() -> None:
-    class StaleIndex(MemoryStore):
-        """Its index of admins shows all who ever were."""
-
-        seen: dict[str, Any] = {}
-
-        async def query(self, index: Any, value: str, **options: Any) -> Any:
-            """The page, with former admins."""
-            page = await super().query(index, value, **options)
-            if index.name == "admins":
-                self.seen |= {record["user_id"]: record for record in page.records}
-                page.records[:] = list(self.seen.values())
-            return page
-
-    api = Api(make_house(StaleIndex()))
+async def test_an_index_that_still_shows_a_former_admin_does_not_let_the_last_one_go(store: Store) -> None:
+    lagging = LaggingStore(store, lag_commits=1)
+    api = Api(make_house(lagging))
     first, second = [await sign_up(api.house, name, UserType.ADMIN) for name in ("root", "ada")]
+    await lagging.catch_up()
     await api.patch(f"/v1/users/{await id_of(api, first)}", {"user_type": "regular"}, token=first)
 
     refused = await api.patch(f"/v1/users/{await id_of(api, second)}", {"user_type": "regular"}, token=second)
@@ -327,10 +282,9 @@ async def test_an_easy_password_makes_no_admin(api: Api, password: str) -> None:
     assert [user async for user in api.house.store.scan(USERS)] == []
 
 
-async def test_processes_that_start_at_once_make_one_admin_between_them() -> None:
-    store = MeetingStore()
-    store.expected = 3
-    house = make_house(store)
+async def test_processes_that_start_at_once_make_one_admin_between_them(meeting: MeetingStore) -> None:
+    house = make_house(meeting)
+    meeting.await_all(3, USERS)
 
     made = await asyncio.gather(
         *(
@@ -340,10 +294,10 @@ async def test_processes_that_start_at_once_make_one_admin_between_them() -> Non
     )
 
     assert sum(password is not None for password in made) == 1
-    (admin,) = [user async for user in store.scan(USERS)]
-    marker = await store.get(UNIQUES, (FIRST_ADMIN_MARKER,))
+    (admin,) = [user async for user in meeting.scan(USERS)]
+    marker = await meeting.get(UNIQUES, (FIRST_ADMIN_MARKER,))
     assert (admin["user_type"], marker) == ("admin", {"name": FIRST_ADMIN_MARKER, "target_id": admin["user_id"]})
-    assert len([marker async for marker in store.scan(UNIQUES)]) == 2
+    assert len([marker async for marker in meeting.scan(UNIQUES)]) == 2
 
 
 async def test_an_address_that_a_user_has_already_makes_no_admin_of_that_user(api: Api) -> None:

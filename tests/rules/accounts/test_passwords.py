@@ -78,6 +78,19 @@ async def test_without_a_user_the_same_work_is_done_for_the_same_answer() -> Non
     assert somebodys == nobodys
 
 
+async def test_nobodys_password_is_never_right_even_if_its_hash_were_known() -> None:
+    class SayingYes(PasswordHasher):
+        """Takes every password for right."""
+
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
+            """True."""
+            return True
+
+    with closing(Passwords(SayingYes(time_cost=1, memory_cost=8, parallelism=1))) as passwords:
+        assert await passwords.matches("some hash", "a wet week in Wales")
+        assert not await passwords.matches(None, "a wet week in Wales")
+
+
 async def test_standard_parameters_are_those_advised_and_hold_for_nobodys_hash_too() -> None:
     with closing(Passwords()) as passwords:
         hashed = await passwords.hashed("a wet week in Wales")
