@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from ticketing.accounts.model import Principal, UserType
 from ticketing.accounts.permissions import Right, Unauthenticated, demand_own, permits
-from ticketing.accounts.store import user_record
 from ticketing.admission.model import Admission, Attendee
 from ticketing.admission.rules import admission_ids, new_admissions, voided
 from ticketing.admission.signing import signer_of
@@ -49,8 +48,8 @@ from ticketing.sales.store import (
     allowance_pool,
     allowance_record,
     capacity_pool,
-    guest,
     guest_id,
+    guest_record,
     line_record,
     order_record,
     read_order,
@@ -158,7 +157,7 @@ def _hold_changes(
         type_id = line.ticket_type_id
         changes.append(Take(ticket_pool(type_id), line.quantity, version=versions[type_id]))
     if buyer.account_user_id is None and not offers.knows_guest(buyer.user_id):
-        changes.append(Insert(USERS, user_record(guest(buyer.user_id, buyer.customer, now=now))))
+        changes.append(Insert(USERS, guest_record(buyer.user_id, buyer.customer, now=now)))
     changes.append(Insert(ORDERS, order_record(order)))
     for position, line in enumerate(order.lines):
         changes.append(Insert(ORDER_DETAILS, line_record(order.order_id, line, position)))

@@ -1,9 +1,11 @@
 """The reads and records of orders, their lines, guests and allowances."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from ticketing.accounts.model import User, UserType, normal_email
+from ticketing.accounts.store import user_record
 from ticketing.base.changes import Pool
 from ticketing.base.house import House
 from ticketing.base.ids import from_int
@@ -154,19 +156,30 @@ def allowance_name(house: House, email: str) -> str:
     return guest_id(house, f"{local.partition('+')[0]}@{domain}")
 
 
-def guest(user_id: str, customer: Customer, *, now: datetime) -> User:
-    """The user that a guest is: without a login."""
-    return User(
-        user_id=user_id,
+_GUEST: Final = user_record(
+    User(
+        user_id="",
         username=None,
-        email=customer.email,
+        email="",
         password=None,
-        first_name=customer.first_name,
-        last_name=customer.last_name,
+        first_name="",
+        last_name="",
         phone=None,
         address=None,
         user_type=UserType.GUEST,
         organizer_requested=False,
-        created_date_time=now,
+        created_date_time=datetime.min.replace(tzinfo=UTC),
         version=1,
     )
+)
+
+
+def guest_record(user_id: str, customer: Customer, *, now: datetime) -> Record:
+    """The row of `users` for a guest: without a login."""
+    record = _GUEST.copy()
+    record["user_id"] = user_id
+    record["email"] = customer.email
+    record["first_name"] = customer.first_name
+    record["last_name"] = customer.last_name
+    record["created_date_time"] = now
+    return record
