@@ -1,37 +1,57 @@
-"""Copies of a database while it is in use: consistent, on the disk when done, readable by their owner alone."""
+"""Copies of a database while it is in use: consistent, on the disk when done, readable by their owner alone.
+
+A backup is such a copy with one more table, `ticket_backup`, for what lies beside the database: one file has all, and any SQLite
+tool reads it.
+"""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import apsw
 
-from ticketing.storage.sql.sqlite import connect
+from ticketing.storage.sql.sqlite import DamagedFile, connect
 
 PAGES_PER_STEP: Final = 2_000
 """8 MB at a time: between steps progress is told."""
+BACKUP_TABLE: Final = "ticket_backup"
+
+
+class NotBackup(RuntimeError):
+    """The file is no backup of Ticket's."""
+
+
+class InUse(RuntimeError):
+    """The database is open somewhere; it cannot be taken away."""
 
 
 def _no_progress(_done: int, _all: int) -> None:
     pass
 
 
-def copy_database(source: Path, target: Path, *, progress: Callable[[int, int], None] = _no_progress) -> None:
+def copy_database(
+    source: Path,
+    target: Path,
+    *,
+    beside: Mapping[str, str] | None = None,
+    progress: Callable[[int, int], None] = _no_progress,
+) -> None:
     """`target` is a copy of the database as it was at one moment, complete and durable before it has that name.
 
-    Writers go on meanwhile. `progress` is given pages copied and pages in all. Raises FileExistsError where `target` exists.
+    Writers go on meanwhile. `beside` goes into the table of a backup. `progress` is given pages copied and pages in all. Raises
+    FileExistsError where `target` exists.
     """
-    partial = target.with_name(f".{target.name}.partial")
-    partial.unlink(missing_ok=True)
-    create_private(partial)
+    if target.exists():
+        raise FileExistsError(target)
+    partial = new_partial(target)
     try:
         _copy(source, partial, progress)
-        sync(partial)
-        os.link(partial, target)  # Unlike a rename it never replaces a file that is there.
+        if beside is not None:
+            _add(partial, beside)
+        put_in_place(partial, target)
     finally:
         partial.unlink(missing_ok=True)
-    sync(target.parent)
 
 
 def _copy(source: Path, target: Path, progress: Callable[[int, int], None]) -> None:
@@ -49,6 +69,92 @@ def _copy(source: Path, target: Path, progress: Callable[[int, int], None]) -> N
     finally:
         writing.close()
         reading.close()
+
+
+def _add(path: Path, beside: Mapping[str, str]) -> None:
+    connection = apsw.Connection(str(path))
+    try:
+        with connection:
+            connection.execute(
+                f"create table {BACKUP_TABLE} (name text not null primary key, content text not null) strict"
+            )
+            connection.executemany(f"insert into {BACKUP_TABLE} values (?, ?)", list(beside.items()))
+    finally:
+        connection.close()
+
+
+def read_beside(backup: Path) -> dict[str, str]:
+    """What lay beside the database when it was backed up. Raises NotBackup, DamagedFile."""
+    connection = apsw.Connection(str(backup), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        return {str(name): str(text) for name, text in connection.execute(f"select name, content from {BACKUP_TABLE}")}
+    except apsw.SQLError as error:
+        raise NotBackup(f"{backup} is not a backup made by `ticket backup`: {error}.") from error
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        raise DamagedFile(f"{backup} is damaged: {error}. Use another backup.") from error
+    finally:
+        connection.close()
+
+
+def unpacked(backup: Path, target: Path, *, progress: Callable[[int, int], None] = _no_progress) -> Path:
+    """A file beside `target` that holds the database of a backup as it was; `put_in_place` gives it its name."""
+    partial = new_partial(target)
+    try:
+        _copy(backup, partial, progress)
+        connection = apsw.Connection(str(partial))
+        try:
+            connection.execute(f"drop table {BACKUP_TABLE}")
+        finally:
+            connection.close()
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    return partial
+
+
+def set_aside(database: Path) -> Path:
+    """The database has another name, which is returned, and its own is free. Raises InUse where it is open somewhere."""
+    aside = _free(database, "replaced")
+    try:
+        connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            # Leaving WAL needs the file for oneself alone, and puts all of it into one file.
+            if connection.pragma("journal_mode", "delete") != "delete":
+                raise InUse(f"{database} is in use. Stop the server first.")
+        except (apsw.BusyError, apsw.LockedError) as error:
+            raise InUse(f"{database} is in use. Stop the server first.") from error
+        finally:
+            connection.close()
+    except (apsw.NotADBError, apsw.CorruptError):
+        pass  # it may be damaged, which is why it is replaced
+    for suffix in ("", "-wal", "-shm"):
+        part = database.with_name(database.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _free(path: Path, word: str) -> Path:
+    count = 1
+    while (name := path.with_name(f"{path.stem}.{word}-{count}{path.suffix}")).exists():
+        count += 1
+    return name
+
+
+def new_partial(target: Path) -> Path:
+    """An empty file beside `target`, for its owner alone, in which it is made."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial.unlink(missing_ok=True)
+    create_private(partial)
+    return partial
+
+
+def put_in_place(partial: Path, target: Path) -> None:
+    """The file is durable under its own name. Raises FileExistsError: unlike a rename, this never replaces a file."""
+    sync(partial)
+    os.link(partial, target)
+    partial.unlink()
+    sync(target.parent)
 
 
 def create_private(path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 import apsw
 
+from ticketing.storage.sql.backup import BACKUP_TABLE
 from ticketing.storage.sql.migrate import REVISION_TABLE, declared_statements, latest_revision
 from ticketing.storage.sql.sqlite import connect
 
@@ -57,6 +58,7 @@ def schema_is_declared(connection: apsw.Connection) -> Iterator[Finding]:
         return
     declared = schema_of_declarations()
     found = schema_of(connection)
+    found.pop(BACKUP_TABLE, None)
     for name in sorted(declared.keys() | found.keys()):
         if name not in found:
             yield Finding("schema", name, "is missing")

@@ -1,0 +1,334 @@
+"""The settings of a process: from the environment, from one TOML file, or by default, each with its source.
+
+`SETTINGS` is the one list of them; `docs/settings.md` is compared with it by a test.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias, cast
+from urllib.parse import urlsplit
+
+from ticketing.base.bounds import EMAIL_LENGTH_MAX, HOLD_SECONDS_MAX, PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN
+from ticketing.base.house import Settings
+
+PREFIX: Final = "TICKET_"
+FILE_VARIABLE: Final = "TICKET_CONFIG"
+FILE_NAME: Final = "ticket.toml"
+DEFAULT: Final = "default"
+SECRET_LENGTH_MIN: Final = 32
+"""Characters of the master secret: what `ticket` makes has 43, which carry 256 bits."""
+TRANSFER_HOLD_SECONDS_MAX: Final = 60 * 24 * 3600
+"""Two months: who has not paid by then does not come."""
+WORKERS_MAX: Final = 64
+
+Value: TypeAlias = str | int | bool | None
+
+
+class Wrong(ValueError):
+    """A value that a setting cannot have, and what it can have."""
+
+
+class ConfigWrong(Exception):
+    """Some settings are wrong; `problems` names every one of them, a sentence each."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: how its text is read, and what it means. `shown_default` stands in lists where there is no plain default."""
+
+    name: str
+    default: Value
+    read: Callable[[str], Value]
+    meaning: str
+    shown_default: str = ""
+    is_secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return PREFIX + self.name.upper()
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text) or not low <= int(text) <= high:
+            raise Wrong(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def _switch(text: str) -> bool:
+    if text.lower() in ("on", "true", "yes", "1"):
+        return True
+    if text.lower() in ("off", "false", "no", "0"):
+        return False
+    raise Wrong("must be on or off")
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise Wrong(f"must be one of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", text):
+        raise Wrong("must be a host name or an IP address")
+    return text
+
+
+def _database_url(text: str) -> str:
+    scheme = text.partition(":")[0].lower()
+    if scheme in ("postgresql", "postgres", "dynamodb"):
+        raise Wrong(f"names a {scheme} database, which comes with a later version; use sqlite:///PATH for now")
+    if not text.startswith("sqlite:///") or len(text) <= len("sqlite:///") or text.endswith("/"):
+        raise Wrong("must be sqlite:///var/ticket.db (relative) or sqlite:////srv/ticket.db (absolute)")
+    if ":memory:" in text or "?" in text or "\0" in text:
+        raise Wrong("must name a file, without options")
+    return text
+
+
+def _base_url(text: str) -> str:
+    parts = urlsplit(text)
+    try:
+        sane = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sane = False
+    if not sane or parts.username or parts.query or parts.fragment or parts.path.rstrip("/"):
+        raise Wrong("must be http or https with a host and nothing after it; a path goes into TICKET_ROOT_PATH")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _root_path(text: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", text):
+        raise Wrong("must be empty or like /dev, without a slash at the end")
+    return text
+
+
+def _email(text: str) -> str:
+    if len(text) > EMAIL_LENGTH_MAX or not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}", text):
+        raise Wrong("must be an e-mail address")
+    return text
+
+
+def _password(text: str) -> str:
+    if not PASSWORD_LENGTH_MIN <= len(text) <= PASSWORD_LENGTH_MAX:
+        raise Wrong(f"must have {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters")
+    return text
+
+
+def _secret(text: str) -> str:
+    if len(text) < SECRET_LENGTH_MIN or len(set(text)) < 8:
+        raise Wrong(f"must have at least {SECRET_LENGTH_MIN} random characters")
+    return text
+
+
+def _smtp_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise Wrong("must be smtp://user:password@host:port")
+    return text
+
+
+SETTINGS: Final[tuple[Setting, ...]] = (
+    Setting("host", "127.0.0.1", _host, "the address to listen on; 0.0.0.0 for all"),
+    Setting("port", 8000, _whole(1, 65535), "the port to listen on"),
+    Setting("database_url", "sqlite:///var/ticket.db", _database_url, "where the data lies"),
+    Setting(
+        "base_url",
+        None,
+        _base_url,
+        "the public address, for links; once it is set, requests for other hosts are refused",
+        "from host and port",
+    ),
+    Setting("root_path", "", _root_path, "the path prefix that a proxy takes off", "empty"),
+    Setting("admin_email", "admin@ticket.localhost", _email, "the first admin, made at first start"),
+    Setting("admin_password", None, _password, "the first admin's password", "made at first start, shown once", True),
+    Setting(
+        "secret",
+        None,
+        _secret,
+        "master key of codes and tokens; whoever has it can make tickets",
+        "made at first start beside the data, mode 0600",
+        True,
+    ),
+    Setting("test_mode", False, _switch, "payments of the method `test`, which move no money"),
+    Setting("hold_seconds", 900, _whole(1, HOLD_SECONDS_MAX), "how long the places of an unpaid order are held"),
+    Setting(
+        "transfer_hold_seconds",
+        5 * 24 * 3600,
+        _whole(1, TRANSFER_HOLD_SECONDS_MAX),
+        "how long they are held once a bank transfer was chosen",
+    ),
+    Setting(
+        "organizer_signup",
+        "open",
+        _one_of("open", "approval", "closed"),
+        "who becomes an organizer: whoever asks, whom an admin approves, or nobody",
+    ),
+    Setting("rate_limits", True, _switch, "off for load tests only"),
+    Setting("workers", 1, _whole(1, WORKERS_MAX), "server processes over the same data"),
+    Setting("smtp_url", None, _smtp_url, "the mail server; read, but not used by this version yet", "none", True),
+    Setting("log_format", "auto", _one_of("auto", "console", "json"), "auto: console on a terminal, JSON elsewhere"),
+    Setting("log_level", "info", _one_of("debug", "info", "warning", "error"), "debug has a line for each request"),
+)
+BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What a process goes by. `sources` says of each setting where its value is from."""
+
+    values: Mapping[str, Value]
+    sources: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+    def text(self, name: str) -> str:
+        """A setting that is text."""
+        return cast(str, self.values[name])
+
+    def number(self, name: str) -> int:
+        """A setting that is a whole number."""
+        return cast(int, self.values[name])
+
+    def switch(self, name: str) -> bool:
+        """A setting that is on or off."""
+        return cast(bool, self.values[name])
+
+    def optional(self, name: str) -> str | None:
+        """A setting that may be absent."""
+        return cast("str | None", self.values[name])
+
+    @property
+    def database(self) -> Path:
+        """The database file."""
+        return Path(self.text("database_url").removeprefix("sqlite:///"))
+
+    @property
+    def base_url(self) -> str:
+        """The public address, as set or else made of host and port."""
+        given = self.optional("base_url")
+        if given is not None:
+            return given
+        host = self.text("host")
+        if host in ("0.0.0.0", "::"):  # noqa: S104 - it is what a user may have asked for, and no address to link to
+            host = "localhost"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.number('port')}"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts that requests may name: the one of `base_url` where that was set, else none in particular."""
+        given = self.optional("base_url")
+        return frozenset() if given is None else frozenset({cast(str, urlsplit(given).hostname)})
+
+    def settings(self) -> Settings:
+        """What actions and pages go by."""
+        return Settings(
+            base_url=self.base_url,
+            root_path=self.text("root_path"),
+            test_mode=self.switch("test_mode"),
+            hold_seconds=self.number("hold_seconds"),
+            transfer_hold_seconds=self.number("transfer_hold_seconds"),
+            organizer_signup=cast(Literal["open", "approval", "closed"], self.text("organizer_signup")),
+            rate_limits=self.switch("rate_limits"),
+        )
+
+
+def read_config(
+    environment: Mapping[str, str],
+    *,
+    folder: Path,
+    given: Mapping[str, str] | None = None,
+    defaults: Mapping[str, Value] | None = None,
+) -> Config:
+    """The settings: as `given` on the command line, else of the environment, else of the TOML file, else by default.
+
+    The file is the one that `TICKET_CONFIG` names, or `ticket.toml` in `folder` where there is one. `defaults` replace those of
+    `SETTINGS`. Raises ConfigWrong with every wrong setting.
+    """
+    problems: list[str] = []
+    file_name, document = _document(environment, folder, problems)
+    unknown = sorted(document.keys() - BY_NAME.keys())
+    problems += [f"{file_name}: there is no setting {name}{_near(name, BY_NAME)}." for name in unknown]
+    variables = {setting.variable for setting in SETTINGS} | {FILE_VARIABLE}
+    strange = sorted(name for name in environment if name.startswith(PREFIX) and name not in variables)
+    notes = tuple(f"{name} is set, but there is no such setting{_near(name, variables)}." for name in strange)
+    values: dict[str, Value] = {}
+    sources: dict[str, str] = {}
+    for setting in SETTINGS:
+        name = setting.name
+        raw: object
+        if given is not None and name in given:
+            raw, source = given[name], "command line"
+        elif environment.get(setting.variable, ""):
+            raw, source = environment[setting.variable], setting.variable
+        elif name in document:
+            raw, source = document[name], file_name
+        else:
+            values[name] = (defaults or {}).get(name, setting.default)
+            sources[name] = DEFAULT
+            continue
+        try:
+            values[name] = setting.read(_text(raw))
+            sources[name] = source
+        except Wrong as wrong:
+            label = setting.variable if source == setting.variable else f"{source}: {name}"
+            told = (
+                "" if setting.is_secret or name == "database_url" else f" (it is {raw!r})"
+            )  # a URL may hold a password
+            problems.append(f"{label} {wrong}{told}.")
+    if problems:
+        raise ConfigWrong(tuple(problems))
+    return Config(values, sources, notes)
+
+
+def _document(environment: Mapping[str, str], folder: Path, problems: list[str]) -> tuple[str, dict[str, Any]]:
+    """The name of the TOML file and what it says; nothing where there is none."""
+    named = environment.get(FILE_VARIABLE, "")
+    path = folder / (named or FILE_NAME)
+    if not named and not path.exists():
+        return FILE_NAME, {}
+    try:
+        return path.name, tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(f"{FILE_VARIABLE}: {path} cannot be read: {error.strerror}.")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"{path.name} is not TOML: {error}.")
+    return path.name, {}
+
+
+def _text(raw: object) -> str:
+    if isinstance(raw, bool):
+        return "on" if raw else "off"
+    if isinstance(raw, int | str):
+        return str(raw)
+    raise Wrong("must be a text, a whole number, true or false")
+
+
+def _near(name: str, names: Any) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def shown(config: Config, setting: Setting) -> str:
+    """The value of a setting for the eye. Secrets are never shown."""
+    value = config.values[setting.name]
+    if setting.is_secret:
+        return setting.shown_default if value is None else "(set, not shown)"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if value is None or value == "":
+        return config.base_url if setting.name == "base_url" else setting.shown_default
+    return str(value)

@@ -1,0 +1,123 @@
+"""What the server does by itself: holds that ran out give their places back, and rows whose time ran out are deleted.
+
+Each job may run in several processes at once without harm; a lease spares them the double work.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from ticketing.base.changes import Claim, Remove
+from ticketing.base.house import House
+from ticketing.base.store import Busy, Conflict
+from ticketing.sales.expiry import expire_holds
+from ticketing.sales.store import run_out_holds
+from ticketing.schema.tables import LEASES
+
+log = structlog.get_logger()
+
+SWEEP_SECONDS: Final = 1.0
+"""A hold that ran out is given back within so long after; a sale that finds nothing left looks by itself before that."""
+PURGE_SECONDS: Final = 3600.0
+FIRST_PURGE_SECONDS: Final = 60.0
+LEASE_LASTS: Final = timedelta(seconds=60)
+"""A process that dies while it works holds the others up for so long."""
+
+Purge = Callable[[datetime], int]
+"""Deletes what ran out by then, in the calling thread; how many rows it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to be done every so many seconds, the first time after `first`. `due` tells cheaply whether there is anything."""
+
+    name: str
+    seconds: float
+    first: float
+    due: Callable[[datetime], Awaitable[bool]]
+    run: Callable[[datetime], Awaitable[int]]
+
+
+def jobs_of(house: House, purge: Purge) -> tuple[Job, ...]:
+    """All jobs of a server."""
+
+    async def holds_ran_out(now: datetime) -> bool:
+        return bool(await run_out_holds(house.store, now=now, limit=1))
+
+    async def sweep(now: datetime) -> int:
+        return await expire_holds(house, now=now)
+
+    async def always(_now: datetime) -> bool:
+        return True
+
+    async def purge_aside(now: datetime) -> int:
+        return await asyncio.to_thread(purge, now)
+
+    return (
+        Job("holds", SWEEP_SECONDS, SWEEP_SECONDS, holds_ran_out, sweep),
+        Job("purge", PURGE_SECONDS, FIRST_PURGE_SECONDS, always, purge_aside),
+    )
+
+
+async def run_once(house: House, job: Job, *, holder: str) -> int | None:
+    """How much the job did, or None where there was nothing to do or another process is at it. Raises Busy."""
+    now = house.clock.now()
+    if not await job.due(now):
+        return None
+    name = f"job {job.name}"
+    lease = {"name": name, "holder": holder, "expires_at": now + LEASE_LASTS}
+    try:
+        await house.store.commit((Claim(LEASES, lease, now),))
+    except Conflict:
+        return None
+    try:
+        return await job.run(now)
+    finally:
+        with contextlib.suppress(Conflict, Busy):  # then it ends by itself
+            await house.store.commit((Remove(LEASES, (name,)),))
+
+
+class Jobs:
+    """Runs jobs beside the server until it is stopped."""
+
+    def __init__(self, house: House, jobs: tuple[Job, ...]) -> None:
+        self._house = house
+        self._jobs = jobs
+        self._holder = house.new_secret()
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """The jobs run from now on."""
+        self._tasks = [asyncio.create_task(self._repeat(job), name=f"job {job.name}") for job in self._jobs]
+
+    async def stop(self) -> None:
+        """What runs is finished, and nothing begins any more."""
+        self._stopping.set()
+        await asyncio.gather(*self._tasks)
+
+    async def _repeat(self, job: Job) -> None:
+        pause = job.first
+        while not await self._stops_within(pause):
+            pause = job.seconds
+            try:
+                done = await run_once(self._house, job, holder=self._holder)
+                if done:
+                    log.debug("job.done", job=job.name, count=done)
+            except Busy:
+                continue  # the next turn comes
+            except Exception as error:
+                log.error("job.failed", job=job.name, exc_info=error)
+
+    async def _stops_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return False
+        return True

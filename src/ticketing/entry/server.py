@@ -1,0 +1,231 @@
+"""The server: opens the house, prepares what a first start needs, and serves until it is told to stop."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, NoReturn
+
+import click
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ticketing.accounts.actions import ensure_admin
+from ticketing.base.errors import Refusal
+from ticketing.base.house import House, Keys
+from ticketing.entry.config import BY_NAME, Config
+from ticketing.entry.jobs import Jobs, jobs_of
+from ticketing.entry.logs import set_up_logs
+from ticketing.entry.protocol import BoundedProtocol
+from ticketing.entry.secret import SecretMissing, SecretWrong, load_secret, refuse_other_secret
+from ticketing.gateways.clock import SystemClock, SystemEntropy
+from ticketing.site.app import build_app
+from ticketing.storage.coalesce import CoalescedStore
+from ticketing.storage.sql.backup import create_private
+from ticketing.storage.sql.opening import CANNOT_OPEN, open_store, search_of
+from ticketing.storage.sql.purge import purge
+
+CANNOT_START: Final = (*CANNOT_OPEN, SecretMissing, SecretWrong)
+"""Why a house does not open. Each says in its message what is wrong and what to do."""
+
+BACKLOG: Final = 4096
+"""Connections that may wait to be accepted: the beginning of a sale brings them all at once. The kernel may lower it."""
+KEEP_ALIVE_SECONDS: Final = 75
+"""Longer than proxies and load balancers keep idle connections (60 s), so that they never send into one that just closed."""
+STOP_SECONDS_MAX: Final = 20
+"""Requests under way may finish for so long after SIGTERM; most service managers kill after thirty."""
+OPEN_FILES: Final = 65_536
+"""A connection is an open file, and the usual limit of 1,024 is few for a sale."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHouse:
+    """A house over its store, to be closed when done."""
+
+    house: House
+    store: CoalescedStore
+    database: Path
+
+
+def open_house(config: Config) -> OpenHouse:
+    """The house of these settings; store and secret are made where there are none. Raises what `CANNOT_START` lists."""
+    database = config.database
+    keys = Keys(load_secret(database, given=config.optional("secret")))
+    store = open_store(database)
+    house = House(
+        store=store,
+        search=search_of(store),
+        clock=SystemClock(),
+        entropy=SystemEntropy(),
+        keys=keys,
+        settings=config.settings(),
+    )
+    return OpenHouse(house, store, database)
+
+
+async def prepare(opened: OpenHouse, config: Config) -> None:
+    """The data fits the secret, and there is an admin, whose password is shown where it was made up just now.
+
+    Raises SecretWrong, and a Refusal for an admin that cannot be.
+    """
+    await refuse_other_secret(opened.house)
+    password = await ensure_admin(
+        opened.house,
+        email=config.text("admin_email"),
+        password=config.optional("admin_password"),
+        now=opened.house.clock.now(),
+    )
+    if password is not None:
+        show_once(config, password)
+
+
+def show_once(config: Config, password: str) -> None:
+    """The first admin's password is on the terminal, or, where there is none, in a file for its owner alone: never in a log."""
+    email = config.text("admin_email")
+    if sys.stdout.isatty():
+        click.echo(f"First admin: {email}, password {password}\nIt is shown this once. Keep it now.")
+        return
+    path = config.database.with_suffix(".admin-password")
+    path.unlink(missing_ok=True)
+    create_private(path)
+    path.write_text(f"{password}\n", encoding="utf-8")
+    click.echo(f"First admin: {email}. The password is in {path}: keep it, and delete the file.")
+
+
+def make_app(opened: OpenHouse, config: Config) -> ASGIApp:
+    """The application with its lifespan: jobs run while it serves, and the store is closed after the last answer."""
+    app = build_app(opened.house, hosts=config.hosts, log_requests=config.text("log_level") == "debug")
+    return WithLifespan(app, opened)
+
+
+class WithLifespan:
+    """Passes requests on, and starts and stops what belongs to them."""
+
+    def __init__(self, app: FastAPI, opened: OpenHouse) -> None:
+        self._app = app
+        self._opened = opened
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on; a lifespan is lived here."""
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        await receive()
+        opened = self._opened
+        jobs = Jobs(opened.house, jobs_of(opened.house, lambda now: purge(opened.database, now=now)))
+        jobs.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await jobs.stop()
+        await opened.store.close()
+        self._app.state.passwords.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def serve(
+    config: Config,
+    *,
+    when_prepared: Callable[[OpenHouse], Awaitable[None]] | None = None,
+    when_listening: Callable[[], None] = lambda: None,
+) -> None:
+    """Serves until SIGTERM or SIGINT, and returns when all that was under way is finished and the store is closed.
+
+    Exits with a sentence where it cannot start. `when_prepared` is run once the house is open, before requests are answered.
+    """
+    set_up_logs(log_format=config.text("log_format"), level=config.text("log_level"))
+    _allow_open_files()
+    listening = _listen(config)
+    try:
+        opened = open_house(config)
+        asyncio.run(_prepared(opened, config, when_prepared))
+    except CANNOT_START as error:
+        fail(str(error))
+    except Refusal as refusal:
+        fail(f"The first admin cannot be made: {refusal.detail or refusal}")
+    when_listening()
+    sys.stdout.flush()
+    signal.signal(signal.SIGTERM, _end)  # uvicorn stops in order, then raises the signal again: it ends here, in peace
+    with contextlib.suppress(KeyboardInterrupt):
+        if config.number("workers") == 1:
+            uvicorn.Server(uvicorn.Config(make_app(opened, config), **_bounds(config))).run(sockets=[listening])
+        else:
+            opened.store.engine.close()  # each worker opens its own
+            _hand_down(config)
+            workers = config.number("workers")
+            bounds = _bounds(config)
+            uvicorn.run("ticketing.entry.asgi:app", factory=True, workers=workers, fd=listening.fileno(), **bounds)
+
+
+async def _prepared(opened: OpenHouse, config: Config, then: Callable[[OpenHouse], Awaitable[None]] | None) -> None:
+    await prepare(opened, config)
+    if then is not None:
+        await then(opened)
+
+
+def _bounds(config: Config) -> dict[str, Any]:
+    """What uvicorn is told of loop, protocol and bounds."""
+    return {
+        "root_path": config.text("root_path"),
+        "loop": "uvloop",
+        "http": BoundedProtocol,
+        "ws": "none",
+        "lifespan": "on",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "backlog": BACKLOG,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+        "timeout_graceful_shutdown": STOP_SECONDS_MAX,
+    }
+
+
+def _listen(config: Config) -> socket.socket:
+    """A listening socket: a port that is taken is found before anything else is done."""
+    host, port = config.text("host"), config.number("port")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            fail(f"Port {port} of {host} is in use. Stop what listens there, or set TICKET_PORT.")
+        fail(f"Cannot listen on {host}, port {port}: {error.strerror or error}.")
+    listening.set_inheritable(True)
+    return listening
+
+
+def _allow_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _hand_down(config: Config) -> None:
+    """Workers read the environment: what was given otherwise is put there for them."""
+    for name, value in config.values.items():
+        if value is not None:
+            text = ("on" if value else "off") if isinstance(value, bool) else str(value)
+            os.environ[BY_NAME[name].variable] = text
+    if config.optional("base_url") is None:
+        os.environ.pop(BY_NAME["base_url"].variable, None)
+
+
+def _end(_signal: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(0)
+
+
+def fail(sentence: str) -> NoReturn:
+    """The process ends with this sentence on standard error and code 1."""
+    click.echo(f"ticket: {sentence}", err=True)
+    sys.exit(1)
