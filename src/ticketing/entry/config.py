@@ -319,7 +319,7 @@ def _text(raw: object) -> str:
 
 def _near(name: str, names: Any) -> str:
     near = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def shown(config: Config, setting: Setting) -> str:
