@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final, Protocol
 
@@ -15,7 +14,7 @@ from ticketing.base.bounds import (
     PAGE_LIMIT,
     POOL_MAX,
 )
-from ticketing.base.changes import Change, Check, Claim, Give, Insert, Remove, Replace, Take
+from ticketing.base.changes import Change, Check, Claim, Give, Insert, Replace, Take
 from ticketing.base.errors import Kind as RefusalKind
 from ticketing.base.errors import Refusal
 from ticketing.base.tables import Index, Key, Kind, Record, Table, Value
@@ -122,42 +121,47 @@ def assert_lawful(changes: Sequence[Change]) -> None:
         touched.add((table.name, key))
         if "" in key or None in key or len(key) != len(table.key):
             raise BadCommit(f"an empty or partial key on {table.name}")
-        match change:
-            case Insert(record=record):
-                size += _checked_size(table, record)
-            case Take(pool=pool, count=count, version=version, initial=initial):
-                if pool.column not in table.pool_columns or type(count) is not int or not 0 < count <= POOL_MAX:
-                    raise BadCommit(f"not a pool or not a count: {pool.column} {count}")
-                if version is not None and not table.versioned:
-                    raise BadCommit(f"{table.name} has no versions")
-                if initial is not None:
-                    size += _checked_size(table, initial)
-                    if table.key_of(initial) != key:
-                        raise BadCommit(f"a pool of {table.name} {key} cannot begin as {table.key_of(initial)}")
-            case Claim(record=record, now=now):
-                size += _checked_size(table, record)
-                if record.get("expires_at") is None or now.tzinfo is None:
-                    raise BadCommit("a claim needs its end, and the time in UTC")
-            case Replace(record=record, pools=pools, only_at=only_at):
-                size += _checked_size(table, record)
-                if not table.versioned:
-                    raise BadCommit(f"{table.name} has no versions")
-                _check_pools(table, pools)
-                _check_pools(table, only_at)
-            case Give(pool=pool, count=count):
-                if pool.column not in table.pool_columns or type(count) is not int or not 0 < count <= POOL_MAX:
-                    raise BadCommit(f"not a pool or not a count: {pool.column} {count}")
-            case Check():
-                if not table.versioned:
-                    raise BadCommit(f"{table.name} has no versions")
-            case Remove(version=version, pools=pools):
-                if table.versioned is (version is None):
-                    raise BadCommit(f"a removal from {table.name} names the version where there is one")
-                _check_pools(table, pools)
+        # Told apart by isinstance, the most frequent first: a match on classes costs three times as much here.
+        if isinstance(change, Insert):
+            size += _checked_size(table, change.record)
+        elif isinstance(change, Take):
+            _check_count(table, change)
+            if change.version is not None and not table.versioned:
+                raise BadCommit(f"{table.name} has no versions")
+            initial = change.initial
+            if initial is not None:
+                size += _checked_size(table, initial)
+                if table.key_of(initial) != key:
+                    raise BadCommit(f"a pool of {table.name} {key} cannot begin as {table.key_of(initial)}")
+        elif isinstance(change, Claim):
+            size += _checked_size(table, change.record)
+            if change.record.get("expires_at") is None or change.now.tzinfo is None:
+                raise BadCommit("a claim needs its end, and the time in UTC")
+        elif isinstance(change, Replace):
+            size += _checked_size(table, change.record)
+            if not table.versioned:
+                raise BadCommit(f"{table.name} has no versions")
+            _check_pools(table, change.pools)
+            _check_pools(table, change.only_at)
+        elif isinstance(change, Give):
+            _check_count(table, change)
+        elif isinstance(change, Check):
+            if not table.versioned:
+                raise BadCommit(f"{table.name} has no versions")
+        else:
+            if table.versioned is (change.version is None):
+                raise BadCommit(f"a removal from {table.name} names the version where there is one")
+            _check_pools(table, change.pools)
     if len(touched) != len(changes):
         raise BadCommit(f"two changes on one item: {[(change.table.name, change.key) for change in changes]}")
     if size > COMMIT_BYTES_MAX:
         raise BadCommit(f"a commit of {size} bytes")
+
+
+def _check_count(table: Table, change: Take | Give) -> None:
+    count = change.count
+    if change.pool.column not in table.pool_columns or type(count) is not int or not 0 < count <= POOL_MAX:
+        raise BadCommit(f"not a pool or not a count: {change.pool.column} {count}")
 
 
 def _check_pools(table: Table, pools: Mapping[str, int] | None) -> None:
@@ -170,6 +174,7 @@ def _check_pools(table: Table, pools: Mapping[str, int] | None) -> None:
 class _Shape:
     """Which fields of a record hold what, for records of one table with the same fields and types in the same order."""
 
+    table: Table
     texts: Callable[[Record], Iterable[str]]
     integers: tuple[str, ...]
     times: tuple[str, ...]
@@ -187,7 +192,11 @@ _ALLOWED: Final[dict[Kind, tuple[type, ...]]] = {
 }
 
 
-@lru_cache(maxsize=2_000)
+_SHAPES: Final[dict[str, dict[tuple[tuple[str, ...], tuple[type, ...]], _Shape]]] = {}
+"""Shapes seen, by table: as many as there are combinations of nulls in the code."""
+SHAPES_PER_TABLE_MAX: Final = 500
+
+
 def _shape(table: Table, names: tuple[str, ...], types: tuple[type, ...]) -> _Shape:
     """The shape of records with these fields of these types. Raises BadCommit where the table does not say so."""
     if set(names) != table.column_set:
@@ -205,6 +214,7 @@ def _shape(table: Table, names: tuple[str, ...], types: tuple[type, ...]) -> _Sh
         found[column.kind].append(name)
     partitions = {index.partition for index in table.indexes}.intersection(found[Kind.TEXT])
     return _Shape(
+        table=table,
         texts=itemgetter(*found[Kind.TEXT]),  # of a single text, its characters
         integers=tuple(found[Kind.INTEGER] + found[Kind.POOL]),
         times=tuple(found[Kind.TIME]),
@@ -214,8 +224,17 @@ def _shape(table: Table, names: tuple[str, ...], types: tuple[type, ...]) -> _Sh
 
 
 def _checked_size(table: Table, record: Record) -> int:
-    shape = _shape(table, tuple(record), tuple(map(type, record.values())))
-    size = _text_size("".join(shape.texts(record)))
+    kind = (tuple(record), tuple(map(type, record.values())))
+    shapes = _SHAPES.get(table.name)
+    if shapes is None:
+        shapes = _SHAPES[table.name] = {}
+    shape = shapes.get(kind)
+    if shape is None or shape.table is not table:
+        if len(shapes) >= SHAPES_PER_TABLE_MAX:
+            shapes.clear()
+        shape = shapes[kind] = _shape(table, *kind)
+    text = "".join(shape.texts(record))
+    size = len(text) if text.isascii() and "\0" not in text else _text_size(text)
     for name in shape.integers:
         if not -INTEGER_MAX <= record[name] <= INTEGER_MAX:
             raise BadCommit(f"{table.name}.{name} is too large: {record[name]}")
@@ -223,7 +242,8 @@ def _checked_size(table: Table, record: Record) -> int:
         if record[name].tzinfo is None:
             raise BadCommit(f"{table.name}.{name} is a time without its offset from UTC")
     for name in shape.documents:
-        size += _document_size(record[name])
+        document = record[name]
+        size += _document_size(document) if document else 2
     for name in shape.partitions:
         if record[name] == "":
             raise BadCommit(f"{table.name}.{name} is an empty index key")
