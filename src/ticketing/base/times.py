@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 def written(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds, of fixed width, so that text order is time order. Raises ValueError without an offset."""
-    return f"{_in_utc(moment).isoformat(timespec='microseconds')}Z"
+    return _in_utc(moment).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def read(text: str) -> datetime:
@@ -19,16 +19,16 @@ def read(text: str) -> datetime:
 def shown(moment: datetime) -> str:
     """RFC 3339 in UTC as the API shows it: whole seconds without a fraction, else microseconds."""
     if moment.microsecond == 0:
-        return f"{_in_utc(moment).isoformat(timespec='seconds')}Z"
+        return _in_utc(moment).isoformat(timespec="seconds")[:19] + "Z"
     return written(moment)
 
 
 def _in_utc(moment: datetime) -> datetime:
-    if moment.tzinfo is not UTC:
-        if moment.tzinfo is None:
-            raise ValueError("a time needs its offset from UTC")
-        moment = moment.astimezone(UTC)
-    return moment.replace(tzinfo=None)
+    if moment.tzinfo is UTC:
+        return moment
+    if moment.tzinfo is None:
+        raise ValueError("a time needs its offset from UTC")
+    return moment.astimezone(UTC)
 
 
 def milliseconds(moment: datetime) -> int:

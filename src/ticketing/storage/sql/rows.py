@@ -40,7 +40,7 @@ def shape_of(table: Table) -> RowShape:
                 row[place] = written(row[place])
         for place in documents:
             if row[place] is not None:
-                row[place] = orjson.dumps(row[place]).decode()
+                row[place] = orjson.dumps(row[place]).decode() if row[place] != [] else "[]"
         return row
 
     def to_record(row: Sequence[Any]) -> Record:

@@ -281,7 +281,7 @@ class SqliteEngine:
         for change in changes:
             if change is failed:
                 break
-            if type(change) is Insert and (change.table.name, change.key) not in batch.states:
+            if type(change) is Insert and batch.state((change.table.name, change.key)) is None:
                 found = _get(self.writer, change.table, change.key)
                 if found is not None:
                     batch.states[change.table.name, change.key] = state_of(change.table, found)
@@ -290,7 +290,7 @@ class SqliteEngine:
 
     def _found(self, batch: Batch, failed: Change) -> Record | None:
         """The item that a failed change met, as the batch has it at this point."""
-        state = batch.states.get((failed.table.name, failed.key))
+        state = batch.state((failed.table.name, failed.key))
         if state is None or not state.exists:
             return None
         if state.record is None:  # once for all that fail on it: a sale that is sold out refuses many at once
