@@ -12,6 +12,7 @@ from tests.support.doors import (
     ticket_type_of_event,
 )
 from tests.support.houses import Api, StandingClock, make_house, sign_up
+from tests.support.stores import LaggingStore
 from ticketing.accounts.model import UserType
 from ticketing.admission.model import Admission, AdmissionStatus, Attendee
 from ticketing.admission.rules import voided
@@ -434,6 +435,20 @@ async def test_attendees_are_found_by_the_codes_that_people_read_out(
     assert await names(api, sold, f"?q={order_code(smith.order_id).replace('-', '').lower()}") == ["Ada Smith"] * 2
     assert await names(api, sold, f"?q={spelled}") == ["Ada Smith"]
     assert await names(api, sold, f"?q={spelled}&status=void") == []
+
+
+async def test_an_attendee_found_by_an_index_that_lags_is_shown_as_it_is() -> None:
+    store = LaggingStore()
+    api = Api(make_house(store))
+    organizer = await sign_up(api.house, "olga", UserType.ORGANIZER)
+    event_id = await hold_event(api.house, organizer)
+    (admission,) = await sell(api.house, event_id, await sign_up(api.house, "ada"))
+    store.lag()
+    await store_changed(api.house, voided(admission))
+
+    listed = await api.get(f"/v1/events/{event_id}/attendees?q={admission.human_code}", token=organizer)
+
+    assert [each["status"] for each in listed.json()["data"]] == ["void"]
 
 
 async def test_a_human_code_of_another_event_finds_nobody_here(api: Api, sold: Sold) -> None:
