@@ -175,6 +175,12 @@ async def test_a_password_that_is_too_short_too_long_or_too_easy_is_refused(api:
     assert [(error["pointer"], error["code"]) for error in refused.json()["errors"]] == [("/password", code)]
 
 
+async def test_an_easy_password_is_named_beside_the_other_wrong_fields(api: Api) -> None:
+    refused = await api.post("/v1/users", {"email": "ada", "password": "Password123"})
+
+    assert {error["code"] for error in refused.json()["errors"]} == {"email", "password_too_common"}
+
+
 @pytest.mark.parametrize("email", ["Ada@example.org", "ADA@EXAMPLE.ORG"])
 async def test_an_address_signs_up_once_whatever_its_case(api: Api, email: str) -> None:
     await api.post("/v1/users", ADA)

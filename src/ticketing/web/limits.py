@@ -125,13 +125,12 @@ class Limiter:
         now = int(now_seconds * MICROSECONDS)
         after = full_after(limit, full_at=buckets.get(key, 0), now=now)
         wait = wait_microseconds(limit, full_after=after, now=now)
-        if wait:
-            return wait / MICROSECONDS
-        buckets[key] = after
+        if not wait:
+            buckets[key] = after
         buckets.move_to_end(key)
         if len(buckets) > self._buckets_max:
             buckets.popitem(last=False)  # unseen for longest, so most likely full again, which is as good as none
-        return None
+        return wait / MICROSECONDS if wait else None
 
     def give_back(self, kind: LimitKind, key: str) -> None:
         """One that was taken does not count after all."""

@@ -129,12 +129,13 @@ def test_the_callers_that_are_remembered_are_bounded_and_the_longest_unseen_goes
     for caller in ("ada", "bob", "eve"):
         while limiter.allow(LOGIN, caller, now) is None:
             pass
-    limiter.allow(LOGIN, "bob", now)
+    limiter.allow(LOGIN, "ada", now)
     limiter.allow(LOGIN, "zoe", now)
 
     assert limiter.remembered(LOGIN) == 3
+    assert limiter.allow(LOGIN, "ada", now) is not None
     assert limiter.allow(LOGIN, "eve", now) is not None
-    assert limiter.allow(LOGIN, "ada", now) is None
+    assert limiter.allow(LOGIN, "bob", now) is None
 
 
 def test_the_time_is_the_clocks_of_the_house() -> None:
