@@ -127,8 +127,9 @@ class SqliteEngine:
             self.reader = connect(path, readonly=True)
         except (apsw.NotADBError, apsw.CorruptError) as error:
             raise DamagedFile(f"{path} is not a whole SQLite database: {error}. Restore a backup.") from error
-        self._wal_pages = 0
-        self._checkpoint_at = WAL_PAGES_BEFORE_CHECKPOINT
+        self.wal_pages = 0
+        """How long the log is."""
+        self._wal_pages_tended = 0
         self.writer.set_wal_hook(self._note_wal)
 
     def close(self) -> None:
@@ -344,22 +345,22 @@ class SqliteEngine:
     # The log ---------------------------------------------------------------------------------------------------------
 
     def _note_wal(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
-        if pages < self._wal_pages:  # it was begun anew
-            self._checkpoint_at = WAL_PAGES_BEFORE_CHECKPOINT
-        self._wal_pages = pages
+        if pages < self.wal_pages:  # it was begun anew
+            self._wal_pages_tended = 0
+        self.wal_pages = pages
         return apsw.SQLITE_OK
 
     def _tend_wal(self) -> None:
         """The log is written back where it is long enough. What was committed stands, whether or not that succeeds."""
-        if self._wal_pages < self._checkpoint_at:
+        if self.wal_pages - self._wal_pages_tended < WAL_PAGES_BEFORE_CHECKPOINT:
             return
-        self._checkpoint_at = self._wal_pages + WAL_PAGES_BEFORE_CHECKPOINT
-        mode = apsw.SQLITE_CHECKPOINT_RESTART if self._wal_pages >= WAL_PAGES_MAX else apsw.SQLITE_CHECKPOINT_PASSIVE
+        self._wal_pages_tended = self.wal_pages
+        mode = apsw.SQLITE_CHECKPOINT_RESTART if self.wal_pages >= WAL_PAGES_MAX else apsw.SQLITE_CHECKPOINT_PASSIVE
         self.writer.set_busy_timeout(CHECKPOINT_WAIT_MS)
         try:
             self.writer.wal_checkpoint(mode=mode)
         except _CANNOT_WRITE as error:
-            log.warning("store.cannot_checkpoint", error=str(error), pages=self._wal_pages)
+            log.warning("store.cannot_checkpoint", error=str(error), pages=self.wal_pages)
         finally:
             self.writer.set_busy_timeout(BUSY_TIMEOUT_MS)
 
