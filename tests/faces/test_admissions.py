@@ -21,14 +21,10 @@ from ticketing.base.bounds import TICKETS_PER_ORDER_MAX
 from ticketing.base.changes import Replace
 from ticketing.base.house import House
 from ticketing.base.ids import order_code
+from ticketing.base.store import Store
 from ticketing.schema.tables import ADMISSIONS
 
 GRACE = Attendee(email="grace@example.org", first_name="Grace", last_name="Hopper")
-
-
-@pytest.fixture
-def api() -> Api:
-    return Api(make_house())
 
 
 class Sold:
@@ -278,9 +274,9 @@ async def test_an_event_whose_tickets_are_all_void_is_not_attended(api: Api, sol
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
-async def test_pages_of_my_events_follow_one_another_from_the_newest(limit: int) -> None:
+async def test_pages_of_my_events_follow_one_another_from_the_newest(store: Store, limit: int) -> None:
     clock = StandingClock()
-    api = Api(make_house(clock=clock))
+    api = Api(make_house(store, clock=clock))
     organizer = await sign_up(api.house, "olga", UserType.ORGANIZER)
     buyer = await sign_up(api.house, "ada")
     for name in ("Concert", "Lecture", "Match", "Opera", "Play"):
@@ -437,13 +433,13 @@ async def test_attendees_are_found_by_the_codes_that_people_read_out(
     assert await names(api, sold, f"?q={spelled}&status=void") == []
 
 
-async def test_an_attendee_found_by_an_index_that_lags_is_shown_as_it_is() -> None:
-    store = LaggingStore()
-    api = Api(make_house(store))
+async def test_an_attendee_found_by_an_index_that_lags_is_shown_as_it_is(store: Store) -> None:
+    lagging = LaggingStore(store, lag_commits=100)
+    api = Api(make_house(lagging))
     organizer = await sign_up(api.house, "olga", UserType.ORGANIZER)
     event_id = await hold_event(api.house, organizer)
     (admission,) = await sell(api.house, event_id, await sign_up(api.house, "ada"))
-    store.lag()
+    await lagging.catch_up()
     await store_changed(api.house, voided(admission))
 
     listed = await api.get(f"/v1/events/{event_id}/attendees?q={admission.human_code}", token=organizer)

@@ -2,10 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,7 +12,8 @@ import pytest
 
 from tests.support.doors import hold_event, sell, shown_code, ticket_type_of_event, user_id_of
 from tests.support.houses import NOON, Api, StandingClock, make_house, sign_up
-from tests.support.stores import InterleavingStore, LaggingStore, MeanwhileStore
+from tests.support.meanwhile import MeanwhileStore
+from tests.support.stores import LaggingStore
 from ticketing.accounts.model import ApiKey, Scope, UserType
 from ticketing.accounts.store import api_key_record
 from ticketing.admission.codes import Signer
@@ -21,18 +21,28 @@ from ticketing.admission.model import Admission, AdmissionStatus
 from ticketing.admission.rules import voided
 from ticketing.admission.signing import signer_of
 from ticketing.admission.store import admission_record, read_admission
-from ticketing.base.changes import Insert, Pool, Replace, Take
+from ticketing.base.changes import Change, Insert, Pool, Replace, Take
 from ticketing.base.house import House, secret_hash
 from ticketing.base.ids import ALPHABET
 from ticketing.base.store import Store
-from ticketing.base.tables import Record
-from ticketing.schema.tables import ADMISSIONS, API_KEYS, CHECK_INS, EVENTS, TABLES
-from ticketing.storage.coalesce import CoalescedStore
-from ticketing.storage.memory import MemoryStore
-from ticketing.storage.sql.ddl import schema_statements
-from ticketing.storage.sql.sqlite import SqliteEngine
+from ticketing.base.tables import Key, Record, Table
+from ticketing.schema.tables import ADMISSIONS, API_KEYS, CHECK_INS, EVENTS
 
 SCANNERS = 50
+
+
+class InterleavingStore(MeanwhileStore):
+    """Gives way before every read and commit, as a store over a network would, so that others run in between."""
+
+    async def get(self, table: Table, key: Key) -> Record | None:
+        """The record with this key, or None."""
+        await asyncio.sleep(0)
+        return await super().get(table, key)
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """All of the changes or none. Raises Conflict."""
+        await asyncio.sleep(0)
+        await super().commit(changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +111,15 @@ async def new_device(api: Api, event_id: str, organizer: str, name: str) -> str:
 
 
 @pytest.fixture
-async def doors() -> Doors:
-    return await open_doors(MemoryStore())
+async def doors(meanwhile: MeanwhileStore) -> Doors:
+    """Doors over a store in which something can happen between a scan's reading and its commit."""
+    return await open_doors(meanwhile)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def busy_doors(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Doors]:
-    """Doors on every store on which scans run in between each other."""
-    if request.param == "memory":
-        yield await open_doors(InterleavingStore())
-        return
-    engine = SqliteEngine(tmp_path / "ticket.db")
-    for statement in schema_statements(TABLES):
-        engine.writer.execute(statement)
-    store = CoalescedStore(engine)
-    yield await open_doors(store)
-    await store.close()
+@pytest.fixture
+async def busy_doors(store: Store) -> Doors:
+    """Doors at which scans run in between each other."""
+    return await open_doors(InterleavingStore(store))
 
 
 def refused_with(answer: httpx.Response) -> tuple[int, str]:
@@ -458,10 +461,8 @@ async def test_fifty_people_at_once_are_all_admitted(busy_doors: Doors) -> None:
     assert {result_of(answer) for answer in answers} == {"admitted"}
 
 
-async def test_a_scan_that_met_a_refund_is_told_the_truth() -> None:
-    store = MeanwhileStore(CHECK_INS)
-    doors = await open_doors(store)
-    store.meanwhile = [Replace(ADMISSIONS, admission_record(voided(doors.admission)))]
+async def test_a_scan_that_met_a_refund_is_told_the_truth(doors: Doors, meanwhile: MeanwhileStore) -> None:
+    meanwhile.meanwhile = lambda: doors.store_changed(voided(doors.admission))
 
     refused = await doors.scan("scan-1")
 
@@ -470,21 +471,33 @@ async def test_a_scan_that_met_a_refund_is_told_the_truth() -> None:
     assert [record["result"] for record in await doors.kept()] == ["void_admission"]
 
 
-async def test_a_refusal_that_stopped_being_true_is_not_told() -> None:
-    store = MeanwhileStore(CHECK_INS)
-    doors = await open_doors(store)
+async def test_a_refusal_that_stopped_being_true_is_not_told(doors: Doors, meanwhile: MeanwhileStore) -> None:
     await doors.scan("scan-1")
     gone_out = replace(await doors.stored(), entered_at=None, entered_gate=None)
-    store.meanwhile = [Replace(ADMISSIONS, admission_record(gone_out))]
+    meanwhile.meanwhile = lambda: doors.store_changed(gone_out)
 
     assert result_of(await doors.scan("scan-2")) == "admitted"
 
 
-async def test_a_rename_that_met_a_scan_is_refused() -> None:
-    store = MeanwhileStore(ADMISSIONS)
-    doors = await open_doors(store)
+async def test_a_ticket_that_never_stands_still_keeps_nobody_waiting_for_ever(
+    doors: Doors, meanwhile: MeanwhileStore
+) -> None:
+    async def touch() -> None:
+        await doors.store_changed(await doors.stored())
+        meanwhile.meanwhile = touch
+
+    meanwhile.meanwhile = touch
+
+    refused = await doors.scan("scan-1")
+
+    assert refused_with(refused) == (503, "busy")
+    assert refused.headers["retry-after"]
+    assert await doors.kept() == []
+
+
+async def test_a_rename_that_met_a_scan_is_refused(doors: Doors, meanwhile: MeanwhileStore) -> None:
     used = replace(doors.admission, status=AdmissionStatus.USED, entered_at=NOON)
-    store.meanwhile = [Replace(ADMISSIONS, admission_record(used))]
+    meanwhile.meanwhile = lambda: doors.store_changed(used)
 
     refused = await doors.api.patch(
         f"/v1/admissions/{used.admission_id}", {"attendee": {"first_name": "Grace"}}, token=doors.buyer
@@ -494,10 +507,10 @@ async def test_a_rename_that_met_a_scan_is_refused() -> None:
     assert await doors.stored() == replace(used, version=2)
 
 
-async def test_an_index_that_lags_lets_no_void_ticket_in() -> None:
-    store = LaggingStore()
-    doors = await open_doors(store)
-    store.lag()
+async def test_an_index_that_lags_lets_no_void_ticket_in(store: Store) -> None:
+    lagging = LaggingStore(store, lag_commits=100)
+    doors = await open_doors(lagging)
+    await lagging.catch_up()
     await doors.store_changed(voided(doors.admission))
 
     refused = await doors.scan("scan-1", code=doors.admission.human_code)
@@ -505,16 +518,15 @@ async def test_an_index_that_lags_lets_no_void_ticket_in() -> None:
     assert refused_with(refused) == (409, "void_admission")
 
 
-async def test_a_code_that_the_index_does_not_know_yet_is_found_when_scanned_again() -> None:
-    store = LaggingStore()
-    doors = await open_doors(store)
-    store.lag()
-    (late,) = await sell(doors.house, doors.event_id, doors.buyer)
-    assert refused_with(await doors.scan("scan-1", code=late.human_code)) == (404, "unknown_code")
+async def test_a_code_that_the_index_does_not_know_yet_is_found_when_scanned_again(store: Store) -> None:
+    lagging = LaggingStore(store, lag_commits=100)
+    doors = await open_doors(lagging)
+    human_code = doors.admission.human_code
+    assert refused_with(await doors.scan("scan-1", code=human_code)) == (404, "unknown_code")
 
-    store.lag()
+    await lagging.catch_up()
 
-    assert result_of(await doors.scan("scan-1", code=late.human_code)) == "admitted"
+    assert result_of(await doors.scan("scan-1", code=human_code)) == "admitted"
 
 
 # Who may scan --------------------------------------------------------------------------------------------------------
