@@ -272,7 +272,7 @@ def test_a_table_that_nobody_declared_and_a_missing_index_are_found(tmp_path: Pa
 async def test_a_row_that_points_nowhere_is_found(tmp_path: Path) -> None:
     path = await populated(tmp_path / "ticket.db")
     connection = apsw.Connection(str(path))
-    connection.execute("pragma foreign_keys = off; delete from users")
+    connection.execute("pragma foreign_keys = off; delete from uniques; delete from users")
     connection.close()
 
     assert [finding.check for finding in examine(path)] == ["references"]
