@@ -67,10 +67,11 @@ async def put_on_sale(house: House, *kinds: TicketType, organizer: str | None = 
     token = organizer if organizer is not None else await sign_up(house, name, UserType.ORGANIZER)
     ticket_types = tuple(house.new_id("tty", now) for _ in kinds)
     capacity = event.get("capacity")
-    fields = {
+    fields: dict[str, Any] = {
         "event_id": house.new_id("evt", now),
         "venue_id": None,
         "categories": (),
+        "external_links": ("https://example.org/spring",),
         "organizer_user_id": await user_id_of(house, token),
         "ticket_types": ticket_types,
         "capacity_available": POOL_MAX if capacity is None else capacity,
@@ -155,9 +156,7 @@ class Till:
     ) -> httpx.Response:
         """`POST …/confirm` by the organizer."""
         path = f"/v1/payments/{payment['payment_id']}/confirm"
-        return await self.api.post(
-            path, {"transaction_id": transaction_id} | more, key=key, token=self.sale.organizer
-        )
+        return await self.api.post(path, {"transaction_id": transaction_id} | more, key=key, token=self.sale.organizer)
 
     async def refund(self, order: Mapping[str, Any], *, key: str | None = None, **wish: Any) -> httpx.Response:
         """`POST …/refunds` by the organizer; an `amount` is in euro cents."""
