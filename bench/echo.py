@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
@@ -38,27 +39,31 @@ ORDER: dict[str, Any] = {
 }
 BODY = json.dumps(ORDER, separators=(",", ":")).encode()
 
-_CREATED: Message = {
-    "type": "http.response.start",
-    "status": 201,
-    "headers": [(b"content-type", b"application/json"), (b"content-length", str(len(BODY)).encode())],
-}
 _READY: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
 
 
-async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-    """Every POST has been read to its end and answered 201 with `BODY`; everything else 200 and nothing."""
-    if scope["type"] == "lifespan":
-        await _live(receive, send)
-        return
-    while (await receive()).get("more_body", False):
-        pass
-    if scope["method"] == "POST":
-        await send(_CREATED)
-        await send({"type": "http.response.body", "body": BODY})
-    else:
-        await send(_READY)
-        await send({"type": "http.response.body", "body": b""})
+def answering(body: bytes) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """An app that answers every POST, once it is read to its end, 201 with `body`; everything else 200 and nothing."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    created: Message = {"type": "http.response.start", "status": 201, "headers": headers}
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
+        while (await receive()).get("more_body", False):
+            pass
+        if scope["method"] == "POST":
+            await send(created)
+            await send({"type": "http.response.body", "body": body})
+        else:
+            await send(_READY)
+            await send({"type": "http.response.body", "body": b""})
+
+    return answer
+
+
+app = answering(BODY)
 
 
 async def _live(receive: Receive, send: Send) -> None:
