@@ -1,0 +1,69 @@
+"""Rows whose time ran out are deleted, and no others."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.houses import NOON
+from ticketing.base.changes import Claim
+from ticketing.schema.tables import IDEMPOTENCY
+from ticketing.storage.sql.opening import open_store
+from ticketing.storage.sql.purge import ROWS_PER_STEP, purge
+from ticketing.storage.sql.sqlite import SqliteEngine
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[SqliteEngine]:
+    engine = open_store(tmp_path / "ticket.db").engine
+    assert isinstance(engine, SqliteEngine)
+    yield engine
+    engine.close()
+
+
+def keep(engine: SqliteEngine, *names: str, until: datetime, now: datetime = NOON) -> None:
+    """Answers are remembered under these names, each until then."""
+    claims = [
+        Claim(
+            IDEMPOTENCY,
+            {"idempotency_key": name, "fingerprint": "f", "status": 201, "answer": "a", "expires_at": until},
+            now,
+        )
+        for name in names
+    ]
+    assert engine.apply([(claim,) for claim in claims]) == [None] * len(claims)
+
+
+def names_left(engine: SqliteEngine) -> set[str]:
+    return {name for (name,) in engine.reader.execute("select idempotency_key from idempotency")}
+
+
+def test_what_ran_out_goes_and_what_did_not_stays(engine: SqliteEngine) -> None:
+    keep(engine, "gone", until=NOON)
+    keep(engine, "just gone", until=NOON + timedelta(hours=1))
+    keep(engine, "kept", until=NOON + timedelta(hours=1, microseconds=1))
+
+    count = purge(engine.path, now=NOON + timedelta(hours=1))
+
+    assert (count, names_left(engine)) == (2, {"kept"})
+
+
+def test_more_than_one_step_goes(engine: SqliteEngine) -> None:
+    keep(engine, *(f"gone {number}" for number in range(2 * ROWS_PER_STEP + 3)), until=NOON)
+    keep(engine, "kept", until=NOON + timedelta(hours=1))
+
+    assert purge(engine.path, now=NOON) == 2 * ROWS_PER_STEP + 3
+    assert names_left(engine) == {"kept"}
+
+
+def test_an_old_row_that_was_taken_anew_does_not_hide_what_ran_out_behind_it(engine: SqliteEngine) -> None:
+    keep(engine, "first", "second", until=NOON)
+    keep(engine, "first", until=NOON + timedelta(hours=72), now=NOON)
+
+    assert purge(engine.path, now=NOON) == 1
+    assert names_left(engine) == {"first"}
+
+
+def test_an_empty_file_has_nothing_to_purge(engine: SqliteEngine) -> None:
+    assert purge(engine.path, now=NOON) == 0
