@@ -22,7 +22,7 @@ from ticketing.base.bounds import (
 from ticketing.base.errors import FieldError, Invalid
 from ticketing.base.search import words_of
 from ticketing.catalog.model import Asked, Found
-from ticketing.catalog.queries import find_events
+from ticketing.catalog.queries import PUBLIC_SECONDS, find_events
 from ticketing.events.api.categories import rendered as rendered_category
 from ticketing.events.api.events import EventShown, expansions_of, rendered
 from ticketing.events.api.ticket_types import rendered as rendered_ticket_type
@@ -34,9 +34,6 @@ from ticketing.web.replies import listed_from, reply
 from ticketing.web.routing import Now, TheHouse, router
 
 routes = router("events")
-
-PUBLIC_SECONDS: Final = 5
-"""How long anyone between us and a visitor may keep a list: a rush on it is answered by caches, and nobody sees it much older."""
 
 _OFFSET_WITHOUT_PLUS: Final = re.compile(r"(T\S+) (\d\d:\d\d)")
 

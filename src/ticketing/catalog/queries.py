@@ -10,6 +10,9 @@ from ticketing.catalog.model import Asked, Card, Found
 from ticketing.catalog.rules import card_of, refuse_large_city, search_wish
 from ticketing.catalog.store import read_city_venue_ids, read_public_events, read_ticket_types, read_venues
 
+PUBLIC_SECONDS: Final = 5
+"""How long anyone between us and a visitor may keep a list: a rush on it is answered by caches, and nobody sees it much older."""
+
 NOTHING: Final = SearchPage((), None)
 
 

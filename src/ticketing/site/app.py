@@ -10,17 +10,19 @@ from ticketing.accounts.passwords import Passwords
 from ticketing.admission import api as admission
 from ticketing.base.house import House
 from ticketing.catalog import api as catalog
+from ticketing.catalog import pages as catalog_pages
 from ticketing.checkin import api as checkin
 from ticketing.events import api as events
 from ticketing.sales import api as sales
 from ticketing.sales.api.orders import ORDERS_PATH
 from ticketing.sales.api.shown import OrderBody
-from ticketing.site import errors, health
+from ticketing.site import docs, errors, health
 from ticketing.site.front import Front
 from ticketing.site.health import Readiness
 from ticketing.site.metrics import Metrics
 from ticketing.site.rush import Rush
 from ticketing.venues import api as venues
+from ticketing.web import assets
 from ticketing.web.limits import Limiter, LimitRequests
 
 
@@ -48,6 +50,9 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     app.include_router(venues.routes)
     app.include_router(events.routes)
     app.include_router(catalog.routes)
+    app.include_router(catalog_pages.routes)
+    app.include_router(docs.routes)
+    app.include_router(assets.routes)
     app.include_router(admission.routes)
     app.include_router(checkin.routes)
     for routes in sales.routes:

@@ -200,10 +200,21 @@ class _Walk:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Walks whose finds are merged by position; runs follow one another."""
+    """Walks whose finds are merged by position."""
 
     walks: tuple[_Walk, ...]
     descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Runs that follow one another. Their number depends on nothing but whether there are words, so that cursors can name one.
+
+    What matches in any of several runs matches `at_all`.
+    """
+
+    runs: Sequence[_Run]
+    at_all: str | None = None
 
 
 class SqliteSearch:
@@ -219,9 +230,11 @@ class SqliteSearch:
         """Up to `limit` events that match, from `cursor` on. Raises BadCursor."""
         connection = self._connection()
         now, first_run, after = (wish.now, 0, None) if cursor is None else _read(cursor)
-        runs = _runs(wish, now=now, expand=lambda word: _words_from(connection, word))
+        plan = _plan(wish, now=now, expand=lambda word: _words_from(connection, word))
         found: list[tuple[int, int, str]] = []
-        for number, run in enumerate(runs[first_run:], first_run):
+        for number, run in enumerate(plan.runs[first_run:], first_run):
+            if number == 1 and not found and plan.at_all is not None and not _is_any(connection, plan.at_all):
+                break
             missing = limit + 1 - len(found)
             walks = [_walked(connection, walk, run, after=after, limit=missing) for walk in run.walks]
             merged = heapq.merge(*walks, reverse=run.descending)
@@ -265,26 +278,33 @@ def _walked(
     return cast("list[tuple[int, str]]", rows.fetchall())
 
 
-def _runs(wish: SearchWish, *, now: datetime, expand: Callable[[str], Sequence[str]]) -> list[_Run]:
-    """How a wish is walked. The number of runs depends on nothing but whether the wish has words, so that cursors can name one."""
-    groups = [_one_of(FACET_MARK + facet for facet in group) for group in wish.facets]
-    span = _span(wish, now=_microseconds(now))
+def _plan(wish: SearchWish, *, now: datetime, expand: Callable[[str], Sequence[str]]) -> _Plan:
+    """How a wish is walked."""
     if not all(wish.facets):
-        return []
-    if not wish.words:
-        return [_run(_all_of(groups), span, wish, now=now, descending=False)]
-    expanded = expand(wish.words[-1])
-    anywhere = _all_of([*_words("", wish.words, expanded), *groups])
-    in_name = _all_of(_words(NAME_MARK, wish.words, expanded))
-    named = _all_of([*_words(NAME_MARK, wish.words, expanded), *groups])
-    elsewhere = f"(({anywhere}) NOT ({in_name}))"
+        return _Plan(())
+    groups = [_one_of(FACET_MARK + facet for facet in group) for group in wish.facets]
     moment = _microseconds(now)
+    span = _span(wish, now=moment)
+    if not wish.words:
+        return _Plan((_run(groups, None, span, wish, now=moment, descending=False),))
+    expanded = expand(wish.words[-1])
+    in_name = _words(NAME_MARK, wish.words, expanded)
+    anywhere = _words("", wish.words, expanded)
     spans = {False: span.within(start=moment + 1), True: span.within(stop=moment + 1)}
-    return [
-        _run(match, spans[begun], wish, now=now, descending=begun)
-        for match in (named, elsewhere)
+    runs = [
+        _run([*terms, *groups], without, spans[begun], wish, now=moment, descending=begun)
+        for terms, without in ((in_name, None), (anywhere, _all_of(in_name)))
         for begun in (False, True)
     ]
+    return _Plan(runs, at_all=_all_of([*anywhere, *groups]))
+
+
+def _is_any(connection: apsw.Connection, match: str) -> bool:
+    """Whether anything at all matches. Where nothing does, FTS5 finds out only at the end of its lists: once is enough."""
+    return (
+        connection.execute("select 1 from event_search where event_search match ? limit 1", (match,)).fetchone()
+        is not None
+    )
 
 
 def _span(wish: SearchWish, *, now: int) -> _Span:
@@ -301,25 +321,28 @@ def _span(wish: SearchWish, *, now: int) -> _Span:
             return _Span(start, stop)
 
 
-def _run(match: str | None, span: _Span, wish: SearchWish, *, now: datetime, descending: bool) -> _Run:
-    if span.start >= span.stop:
-        return _Run((), descending)
+def _run(
+    terms: Sequence[str], without: str | None, span: _Span, wish: SearchWish, *, now: int, descending: bool
+) -> _Run:
+    """The walks that find all of `terms` and not `without` in the span, in one direction."""
     if wish.phase is not Phase.ONGOING:
-        return _Run((_Walk(match, span),), descending)
-    moment = _microseconds(now)
-    longest = [*(timedelta(hours=hours) for hours in LASTING_HOURS), EVENT_DURATION_MAX]
-    walks = []
-    for number, lasting in enumerate(longest):
-        begun_lately = span.within(start=moment - lasting // _MICROSECOND)
-        if begun_lately.start >= begun_lately.stop:
-            continue
-        terms = [
-            _one(f"{FACET_MARK}lasting_{number}"),
-            _one_of(_months(begun_lately)),
-            *([] if match is None else [match]),
+        spans: list[tuple[list[str], _Span]] = [([], span)]
+    else:
+        longest = [*(timedelta(hours=hours) for hours in LASTING_HOURS), EVENT_DURATION_MAX]
+        lately = [span.within(start=now - lasting // _MICROSECOND) for lasting in longest]
+        spans = [
+            ([_one(f"{FACET_MARK}lasting_{number}"), _one_of(_months(within))], within)
+            for number, within in enumerate(lately)
+            if within.start < within.stop
         ]
-        walks.append(_Walk(_all_of(terms), begun_lately))
-    return _Run(tuple(walks), descending)
+    return _Run(
+        tuple(
+            _Walk(_but(_all_of([*narrowing, *terms]), without), within)
+            for narrowing, within in spans
+            if within.start < within.stop
+        ),
+        descending,
+    )
 
 
 def _months(span: _Span) -> Iterator[str]:
@@ -355,7 +378,12 @@ def _one_of(tokens: Iterable[str]) -> str:
 
 
 def _all_of(terms: Sequence[str]) -> str | None:
+    """None where nothing is asked, which every listing fulfils."""
     return " AND ".join(terms) or None
+
+
+def _but(match: str | None, without: str | None) -> str | None:
+    return match if without is None else f"({match}) NOT ({without})"
 
 
 def _words_from(connection: apsw.Connection, beginning: str) -> list[str]:
