@@ -27,6 +27,7 @@ from tests.support.stores import (
 from ticketing.base.changes import Change, Check, Claim, Give, Insert, Pool, Remove, Replace, Take
 from ticketing.base.store import Busy, Conflict
 from ticketing.storage.coalesce import CoalescedStore
+from ticketing.storage.sql.batch import state_of
 from ticketing.storage.sql.sqlite import SqliteEngine
 
 SEATS = Pool(THINGS, ("chair",), "seats")
@@ -329,6 +330,36 @@ async def test_a_commit_that_cannot_be_written_at_all_fails_alone(
 
     assert [isinstance(outcome, TypeError) for outcome in outcomes] == [False, False, True, False]
     assert sorted((await everything(coalesced))["kinds"]) == [("a",), ("b",), ("first",)]
+
+
+async def test_what_belongs_together_is_stored_and_removed_in_any_order(engine: GatedEngine) -> None:
+    leg = {"part_id": "leg", "thing_id": "chair", "amount": 3, "version": 1}
+
+    assert engine.apply([(Insert(PARTS, leg), Insert(THINGS, CHAIR))]) == [None]
+    assert engine.apply([(Remove(THINGS, ("chair",), 1), Remove(PARTS, ("leg",), 1))]) == [None]
+    assert not any((await everything(engine)).values())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Take(SEATS, 1),
+        Give(SEATS, 1),
+        Replace(THINGS, CHAIR),
+        Remove(THINGS, ("chair",), 1),
+    ],
+    ids=lambda change: type(change).__name__,
+)
+async def test_what_was_decided_on_a_wrong_reading_is_not_written(
+    engine: GatedEngine, monkeypatch: pytest.MonkeyPatch, change: Change
+) -> None:
+    states = {("things", ("chair",)): state_of(THINGS, CHAIR)}
+    monkeypatch.setattr(engine, "_read_states", lambda _commits, *, read_inserts: states)
+
+    outcomes = engine.apply([(Insert(VALUES, value("with it")), change)])
+
+    assert [type(outcome) for outcome in outcomes] == [AssertionError]
+    assert not any((await everything(engine)).values())
 
 
 async def test_after_a_wrong_commit_the_writer_goes_on(coalesced: CoalescedStore) -> None:
