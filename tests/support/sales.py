@@ -202,6 +202,20 @@ class Till:
         return await left(self.api.house, self.sale, *emails)
 
 
+async def api_key(api: Api, token: str, *scopes: str) -> str:
+    """A key of this user with these scopes."""
+    made = await api.post("/v1/api-keys", {"name": "till", "scopes": list(scopes)}, token=token)
+    assert made.status_code == 201, made.text
+    return str(made.json()["token"])
+
+
+async def door_device(api: Api, sale: Sale) -> str:
+    """The token of a device at this sale's door."""
+    made = await api.post(f"/v1/events/{sale.event_id}/devices", {"name": "North"}, token=sale.organizer)
+    assert made.status_code == 201, made.text
+    return str(made.json()["token"])
+
+
 def code(answer: httpx.Response) -> tuple[int, str]:
     """Status and code of a refusal."""
     return answer.status_code, answer.json().get("code", "")
