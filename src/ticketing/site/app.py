@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ticketing import __version__
 from ticketing.accounts import api as accounts
@@ -17,7 +18,7 @@ from ticketing.sales import api as sales
 from ticketing.sales.api.orders import ORDERS_PATH
 from ticketing.sales.api.shown import OrderBody
 from ticketing.site import docs, errors, health
-from ticketing.site.front import Front
+from ticketing.site.front import Front, HandOver
 from ticketing.site.health import Readiness
 from ticketing.site.metrics import Metrics
 from ticketing.site.rush import Rush
@@ -26,12 +27,32 @@ from ticketing.web import assets
 from ticketing.web.limits import Limiter, LimitRequests
 
 
+class Application(FastAPI):
+    """The application behind its front: ids, bounds and counts for every request, and the short way of the hot one.
+
+    They stand before the framework's own middlewares, which cost as much as the sale of a ticket (docs/decisions/0005).
+    """
+
+    front: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request to the front, and what it passes on to the framework."""
+        if self.front is None or scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+        else:
+            await self.front(scope, receive, send)
+
+    async def behind(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What is behind the front."""
+        await super().__call__(scope, receive, send)
+
+
 def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests: bool = False) -> FastAPI:
     """The ASGI application that works in this house.
 
     With `hosts` it answers for these alone, in lower case and without a port; `log_requests` writes a debug line for each request.
     """
-    app = FastAPI(
+    app = Application(
         title="Ticket",
         version=__version__,
         docs_url=None,
@@ -57,11 +78,9 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     app.include_router(checkin.routes)
     for routes in sales.routes:
         app.include_router(routes)
-    # The last one added is passed first.
-    app.add_middleware(LimitRequests, limiter=app.state.limiter)
-    app.add_middleware(Rush, house=house, limiter=app.state.limiter)
-    app.add_middleware(
-        Front,
+    app.add_middleware(HandOver)
+    app.front = Front(
+        Rush(LimitRequests(app.behind, app.state.limiter), house=house, limiter=app.state.limiter),
         metrics=app.state.metrics,
         hosts=hosts,
         shortcuts=frozenset({house.settings.root_path + ORDERS_PATH}),

@@ -42,6 +42,9 @@ class WrongHost(Refusal):
     title = "This server does not answer for that host. Its address is set by TICKET_BASE_URL."
 
 
+MISTAKE: Final = "ticketing.mistake"
+
+
 class Front:
     """ASGI middleware, the outermost.
 
@@ -110,6 +113,8 @@ class Front:
             scope = exchange.scope = {**scope, "method": "GET"}
         try:
             await self._app(scope, exchange.receive, exchange.send)
+            if MISTAKE in scope:
+                raise scope[MISTAKE]
         except Exception as error:
             if exchange.answered:
                 return  # it was refused meanwhile, and what it did then does not matter
@@ -135,6 +140,20 @@ class Front:
             self._metrics.orders += 1
         if self._log_requests:
             log.debug("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
+
+
+class HandOver:
+    """ASGI middleware behind the framework's own: an exception is left in the scope for the front, before the framework answers it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on."""
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            scope[MISTAKE] = error
 
 
 class _Exchange:
