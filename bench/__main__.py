@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from bench.outcome import Options, Outcome, block, brief_block, figures_table, write_outcome
 from bench.progress import say
@@ -38,7 +37,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", choices=SCENARIOS, action="append", help="measure this scenario; may be repeated")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one measurement (default: 5)")
     parser.add_argument("--rounds", type=int, default=4, help="how often what is compared takes turns (default: 4)")
-    parser.add_argument("--full", action="store_true", help="with ten million orders too: long, and needs 30 GB of disk")
+    parser.add_argument(
+        "--full", action="store_true", help="with ten million orders too: long, and needs 30 GB of disk"
+    )
     parser.add_argument(
         "--publish", action="store_true", help="write docs/performance.md, docs/performance/ and the README"
     )

@@ -26,7 +26,9 @@ from ticketing.events.model import EventWish, TicketTypeWish
 from ticketing.events.rules import event_with, new_event, new_ticket_type, published_event
 from ticketing.storage.sql.sqlite import connect
 
-STAGES = REPOSITORY / "var" / "bench"  # Beside the code and not under /tmp, which may be memory: durability costs nothing there.
+STAGES = (
+    REPOSITORY / "var" / "bench"
+)  # Beside the code and not under /tmp, which may be memory: durability costs nothing there.
 ADMIN_EMAIL = "admin@example.com"
 PRICE = 2_500
 TICKETS_PER_CUSTOMER_MAX = 4
@@ -82,31 +84,29 @@ class Stage:
 
     def left(self, offered: Offered) -> int:
         """How many places the database says are left. Asserts that event and ticket type agree."""
-        connection = connect(self.database, readonly=True)
-        try:
-            [(of_type, of_event)] = connection.execute(
-                "select t.quantity_available, e.capacity_available from tickets t join events e using (event_id) "
-                "where t.ticket_id = ?",
-                (offered.ticket_type_id,),
-            ).fetchall()
-        finally:
-            connection.close()
+        of_type = self._number("select quantity_available from tickets where ticket_id = ?", offered.ticket_type_id)
+        of_event = self._number("select capacity_available from events where event_id = ?", offered.event_id)
         assert of_type == of_event, f"{of_type} left of the ticket type, {of_event} of the event"
-        return int(of_type)
+        return of_type
 
     def orders_stored(self, offered: Offered) -> int:
         """How many orders of an event the database has."""
+        return self._number("select count(*) from orders where event_id = ?", offered.event_id)
+
+    def _number(self, statement: str, parameter: str) -> int:
         connection = connect(self.database, readonly=True)
         try:
-            statement = "select count(*) from orders where event_id = ?"
-            [(count,)] = connection.execute(statement, (offered.event_id,)).fetchall()
+            [(number,)] = connection.execute(statement, (parameter,)).fetchall()
         finally:
             connection.close()
-        return int(count)
+        assert isinstance(number, int)
+        return number
 
     def findings(self) -> list[str]:
         """What `ticket doctor` finds wrong: nothing, where all is well."""
-        return [f"{found.check}: {found.subject} {found.detail}" for found in look_over(self.database, given_secret=None)]
+        return [
+            f"{found.check}: {found.subject} {found.detail}" for found in look_over(self.database, given_secret=None)
+        ]
 
 
 @contextmanager

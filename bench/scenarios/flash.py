@@ -47,7 +47,7 @@ def run(options: Options) -> Outcome:
             command = reference_command(answer_bytes=answer_bytes)
             log = house.folder / "echo.log"
             with serving(command, stderr_path=log, health_path="/", environment={}) as echo:
-                acknowledged = {offered: 0 for offered in offers}
+                acknowledged = dict.fromkeys(offers, 0)
                 acknowledged[warmup] = 1
                 acknowledged[warmup] += _acknowledged(measure(_orders(server, warmup, "warm-up", WARMUP_SECONDS)))
                 measure(_echoes(echo, warmup, "warm-up", WARMUP_SECONDS))
@@ -121,9 +121,7 @@ def _told(result: Result) -> str:
     return f"{result.per_second:,.0f}/s ({result.server_cpu_us_per_answer} µs each; others {others:.2f} cores)"
 
 
-def _outcome(
-    options: Options, measured: Measured, *, house: Stage, acknowledged: dict[Offered, int]
-) -> Outcome:
+def _outcome(options: Options, measured: Measured, *, house: Stage, acknowledged: dict[Offered, int]) -> Outcome:
     orders, echoes, steady = measured.orders, measured.echoes, measured.steady
     peak = median(result.per_second for result in orders)
     echo = median(result.per_second for result in echoes)
@@ -144,9 +142,7 @@ def _outcome(
         figures=(
             Figure(what="orders per second, median of the rounds", value=f"{peak:,.0f}"),
             Figure(what="echo requests per second, median of the rounds", value=f"{echo:,.0f}"),
-            Figure(
-                what="orders to echoes", value=f"{ratio:.2f}", aim=f"at least {RATIO_AIM}", met=ratio >= RATIO_AIM
-            ),
+            Figure(what="orders to echoes", value=f"{ratio:.2f}", aim=f"at least {RATIO_AIM}", met=ratio >= RATIO_AIM),
             Figure(
                 what=f"99th percentile at {STEADY_SHARE:.0%} of the peak",
                 value=f"{steady.latency.p99_ms:.1f} ms",
