@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx
 
-from ticketing.accounts.model import Session, User, UserType
+from ticketing.accounts.model import Session, User, UserType, email_marker, username_marker
 from ticketing.accounts.store import session_record, user_record
 from ticketing.base.changes import Insert
 from ticketing.base.house import House, Keys, Settings, secret_hash
 from ticketing.base.store import Store
-from ticketing.schema.tables import SESSIONS, USERS
+from ticketing.schema.tables import SESSIONS, UNIQUES, USERS
 from ticketing.site.app import build_app
 from ticketing.storage.memory import MemoryStore
 from ticketing.storage.memory_search import MemorySearch
@@ -78,9 +78,11 @@ async def sign_up(house: House, name: str, user_type: UserType = UserType.REGULA
         created_date_time=now,
         version=1,
     )
+    markers = (email_marker(user.email), username_marker(name))
     secret = house.new_secret()
     session = Session(house.new_id("ses", now), user.user_id, secret_hash(secret), now, now + timedelta(days=365))
-    await house.store.commit((Insert(USERS, user_record(user)),))
+    taken = (Insert(UNIQUES, {"name": marker, "target_id": user.user_id}) for marker in markers)
+    await house.store.commit((Insert(USERS, user_record(user)), *taken))
     await house.store.commit((Insert(SESSIONS, session_record(session)),))
     return f"{session.session_id}.{secret}"
 

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -13,6 +14,7 @@ from ticketing import __version__
 from ticketing.base.house import Keys
 from ticketing.base.times import written
 from ticketing.entry.secret import MARKER, fingerprint, load_secret, secret_file, store_secret
+from ticketing.sales.store import customer_name
 from ticketing.storage.sql.backup import copy_database, put_in_place, read_beside, set_aside, unpacked
 from ticketing.storage.sql.doctor import Finding, examine
 from ticketing.storage.sql.migrate import latest_revision, revision_of, upgrade_sql
@@ -105,7 +107,9 @@ def _place_secret(path: Path, secret: str, *, replaced: Path | None) -> None:
 
 def look_over(database: Path, *, given_secret: str | None) -> list[Finding]:
     """Everything that is wrong with the database and its secret. Raises apsw.Error where it cannot be read at all."""
-    return [*examine(database), *_secret_findings(database, given_secret)]
+    secret = _secret_findings(database, given_secret)
+    keys = None if secret else Keys(load_secret(database, given=given_secret))
+    return [*examine(database, customer_of=None if keys is None else partial(customer_name, keys)), *secret]
 
 
 def _secret_findings(database: Path, given: str | None) -> list[Finding]:

@@ -7,7 +7,7 @@ from typing import Final
 from ticketing.accounts.model import User, UserType, normal_email
 from ticketing.accounts.store import user_record
 from ticketing.base.changes import Pool
-from ticketing.base.house import House
+from ticketing.base.house import House, Keys
 from ticketing.base.ids import from_int
 from ticketing.base.store import Page, Range, Store
 from ticketing.base.tables import Record
@@ -144,16 +144,25 @@ def allowance_record(event_id: str, customer: str) -> Record:
 
 def guest_id(house: House, email: str) -> str:
     """The user id of the guest with this address: the same for the same address, and no way back without the master key."""
-    digest = hashlib.blake2b(normal_email(email).encode(), digest_size=16, key=house.keys.derive("guest ids")).digest()
+    return _guest_id(house.keys, email)
+
+
+def _guest_id(keys: Keys, email: str) -> str:
+    digest = hashlib.blake2b(normal_email(email).encode(), digest_size=16, key=keys.derive("guest ids")).digest()
     return from_int("usr", int.from_bytes(digest, "big"))
 
 
 def allowance_name(house: House, email: str) -> str:
     """Under what name a customer's allowance is kept: by address, whatever follows a `+` in its local part left out."""
+    return customer_name(house.keys, email)
+
+
+def customer_name(keys: Keys, email: str) -> str:
+    """The same for those who have the keys and no house."""
     if "+" not in email:
-        return guest_id(house, email)
+        return _guest_id(keys, email)
     local, _, domain = email.partition("@")
-    return guest_id(house, f"{local.partition('+')[0]}@{domain}")
+    return _guest_id(keys, f"{local.partition('+')[0]}@{domain}")
 
 
 _GUEST: Final = user_record(

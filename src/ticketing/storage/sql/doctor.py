@@ -1,16 +1,20 @@
 """Looks a database over and names what is wrong with it. Repairs nothing.
 
-A check is a function from a connection to findings; `CHECKS` lists them in the order in which they are run.
+A check is a function from a connection to findings; `CHECKS` lists them in the order in which they are run: first the file itself,
+then what `books.py` says of places, tickets and money.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import apsw
 
+from ticketing.base.times import written
 from ticketing.storage.sql.backup import BACKUP_TABLE
+from ticketing.storage.sql.books import BOUNDS, INVARIANTS, REMARKS, Invariant
 from ticketing.storage.sql.migrate import REVISION_TABLE, declared_statements, latest_revision
 from ticketing.storage.sql.sqlite import connect
 
@@ -68,27 +72,72 @@ def schema_is_declared(connection: apsw.Connection) -> Iterator[Finding]:
             yield Finding("schema", name, "is not as this version declares it")
 
 
-CHECKS: Final[tuple[Check, ...]] = (pages_are_whole, references_hold, schema_is_declared)
+FILE_CHECKS: Final[tuple[Check, ...]] = (pages_are_whole, references_hold, schema_is_declared)
+CHECKS: Final[tuple[Check | Invariant, ...]] = (*FILE_CHECKS, *INVARIANTS)
+
+CustomerOf: TypeAlias = Callable[[str], str]
+"""Under what name the allowance of a customer with this e-mail address is kept."""
 
 
-def examine(path: Path) -> list[Finding]:
+def examine(path: Path, *, customer_of: CustomerOf | None = None) -> list[Finding]:
     """Everything that is wrong with this database, as it was at one moment; an empty list is a clean bill.
 
-    The file may be in use. Raises apsw.Error where it cannot be read at all.
+    The file may be in use. Without `customer_of`, allowances are compared by event and not by customer. Where the schema is not as
+    declared, the books are not looked at: the queries would speak of something else. Raises apsw.Error where the file cannot be read
+    at all.
     """
-    connection = connect(path, readonly=True)
-    try:
-        connection.execute("begin")
-        findings: list[Finding] = []
-        for check in CHECKS:
-            for count, finding in enumerate(check(connection), 1):
-                if count > FINDINGS_PER_CHECK_MAX:
-                    findings.append(Finding(finding.check, "more", "there are more of these, which are not listed"))
-                    break
-                findings.append(finding)
-        return findings
-    finally:
-        connection.close()
+    with _Snapshot(path, customer_of) as snapshot:
+        findings = [finding for check in FILE_CHECKS for finding in snapshot.found(check)]
+        if any(finding.check == "schema" for finding in findings):
+            return findings
+        return findings + [finding for truth in INVARIANTS for finding in snapshot.untrue(truth)]
+
+
+def remark(path: Path, *, now: datetime) -> list[Finding]:
+    """What is worth knowing of this database and not wrong, as of `now`: what was lowered under what is sold, what waits."""
+    with _Snapshot(path, None) as snapshot:
+        return [finding for truth in REMARKS for finding in snapshot.untrue(truth, {"now": written(now)})]
+
+
+class _Snapshot:
+    """A database as it is at one moment, read only, however long it is looked at."""
+
+    def __init__(self, path: Path, customer_of: CustomerOf | None) -> None:
+        self._connection = connect(path, readonly=True)
+        self._knows_customers = customer_of is not None
+        if customer_of is not None:
+            name = customer_of
+
+            def name_of(*arguments: object) -> str:
+                return name(str(arguments[0]))
+
+            self._connection.create_scalar_function("customer_of", name_of, 1, deterministic=True)
+        self._connection.execute("begin")
+
+    def __enter__(self) -> "_Snapshot":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._connection.close()
+
+    def found(self, check: Check) -> Iterator[Finding]:
+        """What a check finds, up to the bound."""
+        for count, finding in enumerate(check(self._connection), 1):
+            if count > FINDINGS_PER_CHECK_MAX:
+                yield Finding(finding.check, "more", "there are more of these, which are not listed")
+                return
+            yield finding
+
+    def untrue(self, truth: Invariant, names: Mapping[str, str] | None = None) -> Iterator[Finding]:
+        """Of what an invariant is not true, up to the bound."""
+        if truth.needs_customers and not self._knows_customers:
+            return iter(())
+
+        def rows(connection: apsw.Connection) -> Iterator[Finding]:
+            for subject, detail in connection.execute(truth.query, {**BOUNDS, **(names or {})}):
+                yield Finding(truth.name, str(subject), str(detail))
+
+        return self.found(rows)
 
 
 def schema_of(connection: apsw.Connection) -> dict[str, str]:
