@@ -11,6 +11,13 @@ from typing import TypeAlias
 from ticketing.base.tables import Key, Record, Table
 
 
+def item_name(table_name: str, key: Key) -> str:
+    """One text that names one item of one table; no part of a key holds NUL. A text keeps its hash, a tuple does not."""
+    if len(key) == 1:
+        return f"{table_name}\0{key[0]}"
+    return "\0".join((table_name, *map(str, key)))
+
+
 @dataclass(slots=True)
 class Insert:
     """Stores a new record; holds only if its key is free."""
@@ -18,9 +25,11 @@ class Insert:
     table: Table
     record: Record
     key: Key = field(init=False, compare=False)
+    item: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         self.key = self.table.key_of(self.record)
+        self.item = item_name(self.table.name, self.key)
 
 
 @dataclass(slots=True)
@@ -37,9 +46,11 @@ class Replace:
     pools: Mapping[str, int] | None = None
     only_at: Mapping[str, int] | None = None
     key: Key = field(init=False, compare=False)
+    item: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         self.key = self.table.key_of(self.record)
+        self.item = item_name(self.table.name, self.key)
 
 
 @dataclass(slots=True)
@@ -53,6 +64,10 @@ class Remove:
     key: Key
     version: int | None = None
     pools: Mapping[str, int] | None = None
+    item: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.item = item_name(self.table.name, self.key)
 
 
 @dataclass(slots=True)
@@ -62,6 +77,10 @@ class Check:
     table: Table
     key: Key
     version: int
+    item: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.item = item_name(self.table.name, self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +107,12 @@ class Take:
     initial: Record | None = field(default=None, compare=False)
     table: Table = field(init=False, compare=False)
     key: Key = field(init=False, compare=False)
+    item: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         self.table = self.pool.table
         self.key = self.pool.key
+        self.item = item_name(self.table.name, self.key)
 
 
 @dataclass(slots=True)
@@ -102,10 +123,12 @@ class Give:
     count: int
     table: Table = field(init=False, compare=False)
     key: Key = field(init=False, compare=False)
+    item: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         self.table = self.pool.table
         self.key = self.pool.key
+        self.item = item_name(self.table.name, self.key)
 
 
 @dataclass(slots=True)
@@ -116,9 +139,11 @@ class Claim:
     record: Record
     now: datetime
     key: Key = field(init=False, compare=False)
+    item: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         self.key = self.table.key_of(self.record)
+        self.item = item_name(self.table.name, self.key)
 
 
 Change: TypeAlias = Insert | Replace | Remove | Check | Take | Give | Claim

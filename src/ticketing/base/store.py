@@ -113,14 +113,14 @@ def assert_lawful(changes: Sequence[Change]) -> None:
     """
     if not 1 <= len(changes) <= CHANGES_PER_COMMIT_MAX:
         raise BadCommit(f"a commit has 1 to {CHANGES_PER_COMMIT_MAX} changes, not {len(changes)}")
-    touched: set[tuple[str, Key]] = set()
+    touched: set[str] = set()
     size = 0
     for change in changes:
         table = change.table
         key = change.key
-        touched.add((table.name, key))
-        if "" in key or None in key or len(key) != len(table.key):
-            raise BadCommit(f"an empty or partial key on {table.name}")
+        touched.add(change.item)
+        if "" in key or None in key or len(key) != len(table.key) or change.item.count("\0") != len(key):
+            raise BadCommit(f"an empty or partial key on {table.name}, or one with a NUL")
         # Told apart by isinstance, the most frequent first: a match on classes costs three times as much here.
         if isinstance(change, Insert):
             size += _checked_size(table, change.record)

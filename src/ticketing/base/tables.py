@@ -51,10 +51,11 @@ class Index:
     lags: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """A table: its SQL name, its name in the founding document's DynamoDB schema, its key of one or two columns.
 
+    A table is declared once and compared by identity.
     `sql_only` columns are computed by SQL for whoever knows the founding schema, and are not part of a record.
     """
 
@@ -87,9 +88,6 @@ class Table:
             for column in map(self.by_name.__getitem__, index.sort):
                 assert column.kind in (Kind.TEXT, Kind.INTEGER, Kind.TIME)
                 assert not column.nullable, "a null has no place in an order: engines would put it in different ones"
-
-    def __hash__(self) -> int:
-        return hash(self.name)
 
     def key_of(self, record: Mapping[str, Any]) -> Key:
         """The key of a record of this table."""

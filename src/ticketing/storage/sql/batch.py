@@ -12,7 +12,8 @@ from ticketing.base.changes import Change, Check, Claim, Give, Insert, Remove, R
 from ticketing.base.tables import Key, Record, Table
 from ticketing.base.times import written
 
-ItemName: TypeAlias = tuple[str, Key]
+ItemName: TypeAlias = str
+"""What `base/changes.py:item_name` makes of a table and a key."""
 
 
 class State:
@@ -77,10 +78,10 @@ class Batch:
         for change in changes:
             kind = type(change)
             if kind is Insert:
-                if (change.table.name, change.key) in structural:
+                if change.item in structural:
                     return True
             elif (kind is Claim or kind is Replace or kind is Remove) and (
-                (change.table.name, change.key) in structural or self._moves_pending(change)
+                change.item in structural or self._moves_pending(change)
             ):
                 return True
         return False
@@ -93,7 +94,7 @@ class Batch:
     def failing(self, changes: Sequence[Change]) -> Change | None:
         """The first change that does not hold, or None where all do. What is planned was written if `needs_round`."""
         for change in changes:
-            if not holds(change, self.state((change.table.name, change.key))):
+            if not holds(change, self.state(change.item)):
                 return change
         return None
 
@@ -104,7 +105,7 @@ class Batch:
         for change in changes:
             table = change.table
             key = change.key
-            name = (table.name, key)
+            name = change.item
             if isinstance(change, Insert):
                 _listed(writes.inserts, table).append(change.record)
                 writes.structural[name] = None
@@ -118,7 +119,7 @@ class Batch:
                     _listed(writes.inserts, table).append(record)
                     writes.structural[name] = record
                     states[name] = state = state_of(table, record)
-                self._move(table, column, name, -change.count)
+                self._move(change, table, column, -change.count)
                 assert state.pools is not None
                 state.pools[column] -= change.count
             elif isinstance(change, Claim):
@@ -126,7 +127,7 @@ class Batch:
                 writes.structural[name] = None
                 self._stored[name] = change
             elif isinstance(change, Give):
-                self._move(table, change.pool.column, name, change.count)
+                self._move(change, table, change.pool.column, change.count)
                 pools = states[name].pools
                 assert pools is not None
                 pools[change.pool.column] += change.count
@@ -139,7 +140,7 @@ class Batch:
                 state.version = record["version"] + 1
                 state.pools = pools
                 for column, difference in (change.pools or {}).items():
-                    self._move(table, column, name, difference)
+                    self._move(change, table, column, difference)
                     assert pools is not None
                     pools[column] += difference
             elif isinstance(change, Remove):
@@ -147,15 +148,15 @@ class Batch:
                 writes.structural[name] = None
                 states[name] = State()
 
-    def _move(self, table: Table, column: str, name: ItemName, difference: int) -> None:
-        waiting = self.writes.structural.get(name)
+    def _move(self, change: Change, table: Table, column: str, difference: int) -> None:
+        waiting = self.writes.structural.get(change.item)
         if waiting is not None:  # begun in this batch: the row is inserted with what is left
             waiting[column] += difference
             return
         differences = self.writes.moves.get((table, column))
         if differences is None:
             differences = self.writes.moves[table, column] = {}
-        differences[name[1]] = differences.get(name[1], 0) + difference
+        differences[change.key] = differences.get(change.key, 0) + difference
 
 
 def _listed(parts: dict[Table, list[Any]], table: Table) -> list[Any]:

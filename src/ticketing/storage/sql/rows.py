@@ -19,6 +19,7 @@ class RowShape:
 
     columns: tuple[str, ...]
     to_row: Callable[[Record], list[Any]]
+    to_columns: Callable[[Sequence[Record]], list[Sequence[Any]]]
     to_record: Callable[[Sequence[Any]], Record]
     selection: str
     key_condition: str
@@ -43,6 +44,18 @@ def shape_of(table: Table) -> RowShape:
                 row[place] = orjson.dumps(row[place]).decode() if row[place] != [] else "[]"
         return row
 
+    def to_columns(records: Sequence[Record]) -> list[Sequence[Any]]:
+        """The rows of many records, column by column: conversions cost less in a row of their kind."""
+        values: list[Sequence[Any]] = list(zip(*map(pick, records), strict=True))
+        for place in times:
+            values[place] = [None if moment is None else written(moment) for moment in values[place]]
+        for place in documents:
+            values[place] = [
+                "[]" if document == [] else None if document is None else orjson.dumps(document).decode()
+                for document in values[place]
+            ]
+        return values
+
     def to_record(row: Sequence[Any]) -> Record:
         record: Record = dict(zip(columns, row, strict=True))
         for place in times:
@@ -59,6 +72,7 @@ def shape_of(table: Table) -> RowShape:
     return RowShape(
         columns=columns,
         to_row=to_row,
+        to_columns=to_columns,
         to_record=to_record,
         selection=f"select {', '.join(columns)} from {table.name}",
         key_condition=" and ".join(f"{name} = ?" for name in table.key),

@@ -9,7 +9,7 @@ import apsw
 import orjson
 import structlog
 
-from ticketing.base.changes import Change, Insert
+from ticketing.base.changes import Change, Insert, item_name
 from ticketing.base.store import ALL, Busy, Conflict, Page, Range
 from ticketing.base.tables import Index, Key, Record, Table
 from ticketing.base.times import written
@@ -249,11 +249,11 @@ class SqliteEngine:
         return outcomes
 
     def _read_states(self, commits: Sequence[Sequence[Change]], *, read_inserts: bool) -> dict[ItemName, State]:
-        wanted: dict[Table, dict[Key, None]] = {}
+        wanted: dict[Table, dict[Key, str]] = {}
         for changes in commits:
             for change in changes:
                 if read_inserts or type(change) is not Insert:
-                    wanted.setdefault(change.table, {})[change.key] = None
+                    wanted.setdefault(change.table, {})[change.key] = change.item
         states: dict[ItemName, State] = {}
         for table, keys in wanted.items():
             columns = state_columns(table)
@@ -272,9 +272,10 @@ class SqliteEngine:
                         state.expires_at = value
                     elif state.pools is not None:
                         state.pools[column] = value
-                states[name, tuple(row[:width])] = state
-            for key in keys:
-                states.setdefault((name, key), State())
+                states[item_name(name, row[:width])] = state
+            for item in keys.values():
+                if item not in states:
+                    states[item] = State()
         return states
 
     def _first_failing(self, batch: Batch, changes: Sequence[Change], failed: Change) -> Change:
@@ -282,16 +283,16 @@ class SqliteEngine:
         for change in changes:
             if change is failed:
                 break
-            if type(change) is Insert and batch.state((change.table.name, change.key)) is None:
+            if type(change) is Insert and batch.state(change.item) is None:
                 found = _get(self.writer, change.table, change.key)
                 if found is not None:
-                    batch.states[change.table.name, change.key] = state_of(change.table, found)
+                    batch.states[change.item] = state_of(change.table, found)
                     return change
         return failed
 
     def _found(self, batch: Batch, failed: Change) -> Record | None:
         """The item that a failed change met, as the batch has it at this point."""
-        state = batch.state((failed.table.name, failed.key))
+        state = batch.state(failed.item)
         if state is None or not state.exists:
             return None
         if state.record is None:  # once for all that fail on it: a sale that is sold out refuses many at once
@@ -326,9 +327,9 @@ class SqliteEngine:
 
     def _insert(self, table: Table, records: Sequence[Record], *, claim: bool) -> None:
         """One statement for all: a column that is the same in every row is a parameter, which is cheaper than JSON."""
-        rows = [shape_of(table).to_row(record) for record in records]
-        columns = list(zip(*rows, strict=True))
-        varying = tuple(place for place, values in enumerate(columns) if values.count(values[0]) != len(rows)) or (0,)
+        columns = shape_of(table).to_columns(records)
+        count = len(records)
+        varying = tuple(place for place, values in enumerate(columns) if values.count(values[0]) != count) or (0,)
         constants = [values[0] for place, values in enumerate(columns) if place not in varying]
         document = orjson.dumps(list(zip(*(columns[place] for place in varying), strict=True))).decode()
         self.writer.execute(insert_rows(table, varying, claim=claim), (*constants, document))
