@@ -15,7 +15,7 @@ from ticketing.entry.keeping import restore as restore_backup
 from ticketing.entry.secret import SecretMissing, secret_file
 from ticketing.storage.sql import migrate as migrations
 from ticketing.storage.sql.backup import InUse, NotBackup
-from ticketing.storage.sql.doctor import CHECKS
+from ticketing.storage.sql.doctor import CHECKS, Finding, examine, remark
 from ticketing.storage.sql.opening import CANNOT_OPEN
 from ticketing.storage.sql.sqlite import connect
 
@@ -170,12 +170,13 @@ def doctor(file: Path | None, json_wanted: bool) -> None:
     database = file or config.database
     if not database.exists():
         fail(f"{database} is not there.")
-    from ticketing.storage.sql.doctor import Finding, examine
-
+    remarks: list[Finding] = []
     try:
         findings = examine(database) if file else look_over(database, given_secret=config.optional("secret"))
         if file is None and shutil.disk_usage(database.parent).free < 4 * database.stat().st_size // 10 + 100_000_000:
             findings.append(Finding("disk", str(database.parent), "is nearly full: a sale needs room to be written"))
+        if not any(finding.check == "schema" for finding in findings):
+            remarks = remark(database, now=datetime.now(UTC))
     except (apsw.NotADBError, apsw.CorruptError) as error:
         findings = [Finding("integrity", str(database), f"is damaged: {error}. Restore a backup")]
     except (SecretMissing, OSError, apsw.Error) as error:
@@ -185,15 +186,19 @@ def doctor(file: Path | None, json_wanted: bool) -> None:
             {
                 "database": str(database),
                 "well": not findings,
-                "findings": [
-                    {"check": finding.check, "subject": finding.subject, "detail": finding.detail}
-                    for finding in findings
-                ],
+                "findings": [_shown(finding) for finding in findings],
+                "remarks": [_shown(remarked) for remarked in remarks],
             }
         )
-    elif findings:
+    else:
         for finding in findings:
             click.echo(f"{finding.check}: {finding.subject}: {finding.detail}")
-    else:
-        click.echo(f"{database}: all is well ({len(CHECKS)} checks).")
+        for remarked in remarks:
+            click.echo(f"worth knowing, not wrong: {remarked.subject}: {remarked.detail}")
+        if not findings:
+            click.echo(f"{database}: all is well ({len(CHECKS)} checks).")
     sys.exit(FOUND if findings else os.EX_OK)
+
+
+def _shown(finding: Finding) -> dict[str, str]:
+    return {"check": finding.check, "subject": finding.subject, "detail": finding.detail}
