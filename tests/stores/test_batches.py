@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.stores import CONTRACT_TABLES, MOMENT, PAIRS, THINGS, everything, new_sqlite_file, pair, thing
+from tests.support.stores import BATCHING, CONTRACT_TABLES, MOMENT, PAIRS, THINGS, everything, pair, thing
 from ticketing.base.changes import Change, Check, Claim, Give, Insert, Pool, Remove, Replace, Take
 from ticketing.base.store import Conflict
 from ticketing.base.tables import Key, Record, Table
+from ticketing.storage.coalesce import Engine
 from ticketing.storage.memory import MemoryStore
 from ticketing.storage.sql.sqlite import SqliteEngine
 
@@ -87,7 +88,7 @@ def new_record(table: Table, key: Key, *, near: int, much: int) -> Record:
 class Two:
     """The model and the engine, given the same commits."""
 
-    def __init__(self, engine: SqliteEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.model = MemoryStore(CONTRACT_TABLES)
         self.engine = engine
 
@@ -122,41 +123,39 @@ def outcome_of(changes: Sequence[Change], outcome: Exception | None) -> object:
     return outcome
 
 
-def stored(engine: SqliteEngine) -> dict[str, dict[Key, Record]]:
-    """All that the engine's file holds."""
+def stored(engine: Engine) -> dict[str, dict[Key, Record]]:
+    """All that the engine holds."""
     return now(everything(engine))
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteEngine]:
-    """One SQLite file for all examples, which empty it."""
-    path = tmp_path_factory.mktemp("batches") / "store.db"
-    new_sqlite_file(path)
-    opened = SqliteEngine(path, CONTRACT_TABLES)
-    opened.writer.pragma("synchronous", "off")  # what is stored is looked at, not whether it outlives the machine
+@pytest.fixture(scope="module", params=BATCHING)
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """One engine for all examples, which empty it."""
+    opened = BATCHING[request.param](tmp_path_factory.mktemp("batches"), CONTRACT_TABLES)
+    if isinstance(opened, SqliteEngine):  # what is stored is looked at, not whether it outlives the machine
+        opened.writer.pragma("synchronous", "off")
     yield opened
     opened.close()
 
 
-def empty(engine: SqliteEngine) -> SqliteEngine:
-    """The engine with nothing in its file."""
-    for table in reversed(CONTRACT_TABLES):
-        engine.writer.execute(f"delete from {table.name}")
+def empty(engine: Engine) -> Engine:
+    """The engine with nothing in it."""
+    for table in (PAIRS, THINGS):
+        for key, record in stored(engine)[table.name].items():
+            assert engine.apply([[Remove(table, key, record.get("version"))]]) == [None]
     return engine
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=batches)
-def test_a_batch_comes_to_what_its_commits_come_to_one_by_one(
-    engine: SqliteEngine, batches: list[list[list[Plan]]]
-) -> None:
+def test_a_batch_comes_to_what_its_commits_come_to_one_by_one(engine: Engine, batches: list[list[list[Plan]]]) -> None:
     both = Two(empty(engine))
 
     for batch in batches:
         both.run(batch)
 
 
-def test_long_batches_come_to_what_their_commits_come_to_one_by_one(engine: SqliteEngine) -> None:
+def test_long_batches_come_to_what_their_commits_come_to_one_by_one(engine: Engine) -> None:
     both = Two(empty(engine))
     chance = random.Random(2)
 

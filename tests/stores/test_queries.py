@@ -19,7 +19,8 @@ from ticketing.base.tables import Index, Record, Table
 from ticketing.schema.tables import TABLES
 from ticketing.storage.cursors import position_of, sort_columns, write_cursor
 from ticketing.storage.memory import MemoryStore
-from ticketing.storage.sql.sqlite import SqliteEngine
+from ticketing.storage.sql.sqlite import SqliteEngine, connect
+from ticketing.storage.sql.statements import move_pools, read_states, remove_rows, replace_rows
 
 Done = TypeVar("Done")
 OWNER, LABEL, SHELF, SIGHT = (
@@ -481,6 +482,23 @@ async def test_every_question_is_answered_by_walking_an_index(
 
     assert len(asked) == 2, "neither sorting nor a second step"
     assert all(step.startswith(f"SEARCH {table.name} USING") for step in asked), asked
+
+
+@pytest.mark.parametrize("table", [*TABLES, *CONTRACT_TABLES], ids=lambda table: str(table.name))
+def test_every_write_finds_its_rows_by_key(tmp_path: Path, table: Table) -> None:
+    new_sqlite_file(tmp_path / "store.db", CONTRACT_TABLES if table in CONTRACT_TABLES else TABLES)
+    connection = connect(tmp_path / "store.db")
+    statements = [read_states(table), remove_rows(table), *([replace_rows(table)] if table.versioned else [])]
+    statements += [move_pools(table, column) for column in table.pool_columns]
+
+    plans: dict[str, list[str]] = {}
+    for statement in statements:
+        plans[statement] = [row[3] for row in connection.execute(f"explain query plan {statement}", ("[]",))]
+    connection.close()
+
+    for statement, steps in plans.items():
+        assert not any(step.startswith((f"SCAN {table.name}", "SCAN t")) for step in steps), (statement, steps)
+        assert any(step.startswith((f"SEARCH {table.name} ", "SEARCH t ")) for step in steps), (statement, steps)
 
 
 def _anything(table: Table) -> Record:

@@ -13,7 +13,7 @@ from ticketing.base.changes import Change, Insert
 from ticketing.base.store import ALL, Page, Range, Store
 from ticketing.base.tables import Column, Index, Key, Kind, Record, Table
 from ticketing.schema.tables import TABLES
-from ticketing.storage.coalesce import CoalescedStore
+from ticketing.storage.coalesce import CoalescedStore, Engine
 from ticketing.storage.memory import MemoryStore
 from ticketing.storage.sql.ddl import schema_statements
 from ticketing.storage.sql.sqlite import SqliteEngine, connect
@@ -143,12 +143,17 @@ async def memory_store(folder: Path, tables: tuple[Table, ...]) -> AsyncIterator
     yield MemoryStore(tables)
 
 
+def sqlite_engine(folder: Path, tables: tuple[Table, ...] = CONTRACT_TABLES) -> SqliteEngine:
+    """An engine on a new SQLite file in `folder`, to be closed."""
+    path = folder / "store.db"
+    new_sqlite_file(path, tables)
+    return SqliteEngine(path, tables)
+
+
 @asynccontextmanager
 async def sqlite_store(folder: Path, tables: tuple[Table, ...]) -> AsyncIterator[Store]:
     """A store on a new SQLite file in `folder`, closed at the end."""
-    path = folder / "store.db"
-    new_sqlite_file(path, tables)
-    store = CoalescedStore(SqliteEngine(path, tables))
+    store = CoalescedStore(sqlite_engine(folder, tables))
     try:
         yield store
     finally:
@@ -159,6 +164,9 @@ OpenStore = Callable[[Path, tuple[Table, ...]], AbstractAsyncContextManager[Stor
 
 ENGINES: Final[dict[str, OpenStore]] = {"memory": memory_store, "sqlite": sqlite_store}
 """Every engine that exists, by name. Another one is one more line."""
+
+BATCHING: Final[dict[str, Callable[[Path, tuple[Table, ...]], Engine]]] = {"sqlite": sqlite_engine}
+"""Those that take many commits at once, for `CoalescedStore`."""
 
 
 @pytest.fixture(params=ENGINES)
