@@ -86,19 +86,28 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
         shortcuts=frozenset({house.settings.root_path + ORDERS_PATH}),
         log_requests=log_requests,
     )
-    _describe_orders(app)
+    _complete_description(app)
     return app
 
 
-def _describe_orders(app: FastAPI) -> None:
-    """The OpenAPI document has the body of the one route that reads its body by itself."""
+def _complete_description(app: FastAPI) -> None:
+    """The OpenAPI document also says how to come with a token, and has the body of the one route that reads its body by itself."""
     describe = app.openapi
 
     def described() -> dict[str, Any]:
         document = describe()
         model = OrderBody.model_json_schema(ref_template="#/components/schemas/{model}")
-        document["components"]["schemas"].update(model.pop("$defs", {}))
-        document["components"]["schemas"]["OrderBody"] = model
+        components = document["components"]
+        components["schemas"].update(model.pop("$defs", {}))
+        components["schemas"]["OrderBody"] = model
+        components["securitySchemes"] = {
+            "token": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A session's token, an API key, a door device's token, or an order's `access_token`.",
+            }
+        }
+        document["security"] = [{}, {"token": []}]
         return document
 
     app.openapi = described  # type: ignore[method-assign]
