@@ -233,7 +233,8 @@ async def test_past_the_bound_requests_are_told_at_once_to_come_again() -> None:
     held = [asyncio.create_task(answered(front, scope_of("GET", "/v1/events"))) for _ in range(REQUESTS_IN_FLIGHT_MAX)]
     await asyncio.sleep(0)
 
-    start, body = await answered(front, scope_of("GET", "/v1/events"))
+    async with asyncio.timeout(5):
+        start, body = await answered(front, scope_of("GET", "/v1/events"))
     release.set()
     statuses = {messages[0]["status"] for messages in await asyncio.gather(*held)}
     after, _ = await answered(front, scope_of("GET", "/v1/events"))

@@ -158,6 +158,22 @@ def test_a_damaged_backup_is_found_out_before_it_is_put_in_place(here: Site, the
     assert here.run("doctor", "b.ticket").returncode == 1
 
 
+def test_a_backup_that_is_whole_but_makes_no_sense_is_found_out_where_that_is_asked(here: Site, there: Site) -> None:
+    started(here).run("backup", "b.ticket")
+    backup = str(here.folder / "b.ticket")
+    connection = apsw.Connection(backup)
+    connection.execute("pragma foreign_keys = off; delete from venues")
+    connection.close()
+
+    verified = there.run("restore", backup, "--verify")
+    was_put_in_place = there.database.exists()
+
+    assert verified.returncode == 2
+    assert "names a row of venues that is not there" in verified.stderr
+    assert not was_put_in_place
+    assert there.run("restore", backup).returncode == 0
+
+
 @pytest.mark.parametrize("content", [b"", b"Dear diary, " * 1000])
 def test_what_is_no_backup_is_refused(there: Site, content: bytes) -> None:
     (there.folder / "notes.txt").write_bytes(content)

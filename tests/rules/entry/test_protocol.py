@@ -101,6 +101,15 @@ async def test_a_large_body_is_no_large_head() -> None:
     assert answer.endswith(b"hello")
 
 
+async def test_a_piece_that_ends_a_large_body_and_begins_the_next_request_is_no_large_head() -> None:
+    body = b"a" * (2 * HEAD_BYTES_MAX)
+    first = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
+    async with served() as port:
+        answer = await answer_to(port, first, body + HEAD, b"Content-Length: 0\r\n\r\n", seconds=0.1)
+
+    assert answer.count(b"hello") == 2
+
+
 async def test_a_slow_body_is_no_slow_head(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS_MAX", 0.1)
     async with served() as port:
