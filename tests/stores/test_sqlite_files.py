@@ -217,6 +217,13 @@ async def test_a_batch_is_on_the_disk_before_anyone_hears_of_it(disk: Disk, engi
         assert disk.synced == ["store.db-wal"], "synced once for the whole batch"
 
 
+async def test_the_writer_syncs_as_far_as_the_system_can(engine: SqliteEngine) -> None:
+    asked = {name: engine.writer.pragma(name) for name in ("synchronous", "fullfsync", "checkpoint_fullfsync")}
+
+    assert asked == {"synchronous": 2, "fullfsync": 1, "checkpoint_fullfsync": 1}
+    assert engine.writer.pragma("journal_mode") == "wal"
+
+
 async def test_a_batch_of_which_nothing_holds_writes_nothing(disk: Disk, engine: SqliteEngine) -> None:
     engine.apply(orders("a"))
     disk.synced.clear()

@@ -95,6 +95,8 @@ def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
     if not readonly:
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
+        connection.pragma("fullfsync", True)  # without it macOS leaves what was synced in the drive's cache
+        connection.pragma("checkpoint_fullfsync", True)
         connection.pragma("wal_autocheckpoint", 0)
     connection.pragma("foreign_keys", True)
     connection.pragma("cache_size", -CACHE_KIB)
