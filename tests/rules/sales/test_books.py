@@ -514,6 +514,6 @@ class LaggingSalesMachine(SalesMachine):
 
 
 TestSales = SalesMachine.TestCase
-TestSales.settings = settings(max_examples=60, stateful_step_count=40)
+TestSales.settings = settings(max_examples=120, stateful_step_count=40)
 TestLaggingSales = LaggingSalesMachine.TestCase
 TestLaggingSales.settings = settings(max_examples=30, stateful_step_count=40)
