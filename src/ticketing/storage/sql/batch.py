@@ -73,14 +73,14 @@ class Batch:
         return self.states.get(name)
 
     def needs_round(self, changes: Sequence[Change]) -> bool:
-        """Whether what is planned must be written before this commit can be planned: it changes the same rows again."""
+        """Whether what is planned must be written before this commit can be planned: it changes the same rows again.
+
+        An insert never needs it: where it holds, the row is not there or is planned to be removed, and removals are run first.
+        """
         structural = self.writes.structural
         for change in changes:
             kind = type(change)
-            if kind is Insert:
-                if change.item in structural:
-                    return True
-            elif (kind is Claim or kind is Replace or kind is Remove) and (
+            if (kind is Claim or kind is Replace or kind is Remove) and (
                 change.item in structural or self._moves_pending(change)
             ):
                 return True
