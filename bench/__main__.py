@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from bench.outcome import Options, Outcome, block, brief_block, figures_table, write_outcome
 from bench.progress import say
 from bench.report import MarkersMissing, write_block
-from bench.scenarios import flash
+from bench.scenarios import flash, overload, sold_out
 from bench.serve import REPOSITORY
 
 SCENARIOS: Mapping[str, Callable[[Options], Outcome]] = {
     flash.NAME: flash.run,
+    sold_out.NAME: sold_out.run,
+    overload.NAME: overload.run,
 }
 LOCAL = REPOSITORY / "bench" / "results" / "local"
 PUBLISHED = REPOSITORY / "docs" / "performance"
