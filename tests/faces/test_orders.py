@@ -334,6 +334,49 @@ async def test_who_bought_before_is_told_the_same_as_who_comes_first(
     assert code(answer) == expected
 
 
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ("cancel", (409, "event_cancelled")),
+        ("postpone", (409, "event_postponed")),
+        ({"sales_start_date": "2027-03-02T00:00:00Z"}, (409, "sales_not_started")),
+        ({"sales_end_date": "2027-03-01T11:00:00Z"}, (409, "sales_ended")),
+        ({"tickets_per_customer_max": 2}, (409, "limit_per_customer")),
+        ({"capacity": 3}, (409, "sold_out")),
+    ],
+    ids=["cancelled", "postponed", "not started", "ended", "limit", "capacity"],
+)
+async def test_what_the_organizer_changes_of_the_event_counts_at_once(
+    till: Till, changed: str | dict[str, Any], expected: tuple[int, str]
+) -> None:
+    await till.held(1, email="earlier@example.org")
+
+    await (till.decide(changed) if isinstance(changed, str) else till.change(**changed))
+
+    assert code(await till.order(3)) == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"paused": True}, (409, "ticket_type_not_on_sale")),
+        ({"sale_start_date_time": "2027-03-02T00:00:00Z"}, (409, "ticket_type_not_on_sale")),
+        ({"sale_end_date_time": "2027-03-01T11:00:00Z"}, (409, "ticket_type_not_on_sale")),
+        ({"per_order_max": 2}, (422, "quantity_not_allowed")),
+        ({"quantity": 3}, (409, "sold_out")),
+    ],
+    ids=["paused", "not yet", "ended", "at most two", "fewer"],
+)
+async def test_what_the_organizer_changes_of_a_ticket_type_counts_at_once(
+    till: Till, changed: dict[str, Any], expected: tuple[int, str]
+) -> None:
+    await till.held(1, email="earlier@example.org")
+
+    await till.change_type(0, **changed)
+
+    assert code(await till.order(3)) == expected
+
+
 async def test_what_was_refused_is_sold_as_soon_as_the_organizer_allows_it(api: Api) -> None:
     till = await till_for(api, kind(quantity=2, paused=True), tickets_per_customer_max=1)
     refusals = [code(await till.order(2))[1]]

@@ -17,14 +17,14 @@ from ticketing.sales.store import (
     allowance_pool,
     capacity_pool,
     order_record,
+    page_of_run_out_holds,
     read_order,
-    run_out_holds,
     ticket_pool,
 )
-from ticketing.schema.tables import ORDERS
+from ticketing.schema.tables import HOLD_SHARDS, ORDERS
 
 HOLDS_PER_SWEEP_MAX: Final = 100
-"""Of each shard at a time: a sweep goes on until none is left, in steps that leave room for sales between them."""
+"""Of each shard at a time: a sweep goes through all of them, in steps that leave room for sales between them."""
 
 
 def release(house: House, order: Order, after: Order) -> tuple[Change, ...]:
@@ -93,12 +93,17 @@ def _end_sweep(sweeps: _Sweeps, task: asyncio.Task[int]) -> None:
 
 
 async def _sweep(house: House, *, now: datetime) -> int:
+    return sum(await asyncio.gather(*(_sweep_shard(house, shard, now=now) for shard in HOLD_SHARDS)))
+
+
+async def _sweep_shard(house: House, shard: str, *, now: datetime) -> int:
+    """Once through all that the index names: some may be ended already, where others were faster or the index lags."""
     ended = 0
+    cursor: str | None = None
     while True:
-        order_ids = await run_out_holds(house.store, now=now, limit=HOLDS_PER_SWEEP_MAX)
-        if not order_ids:
+        page = await page_of_run_out_holds(house.store, shard, now=now, limit=HOLDS_PER_SWEEP_MAX, cursor=cursor)
+        named = [expire_hold(house, record["order_id"], now=now) for record in page.records]
+        ended += sum(await asyncio.gather(*named))
+        cursor = page.next_cursor
+        if cursor is None:
             return ended
-        done = sum(await asyncio.gather(*(expire_hold(house, order_id, now=now) for order_id in order_ids)))
-        ended += done
-        if done == 0:
-            return ended  # others were faster with all of these, or the index lags behind them

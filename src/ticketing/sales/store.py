@@ -111,15 +111,16 @@ async def page_of_event(store: Store, event_id: str, *, limit: int, cursor: str 
     return await store.query(index("orders_by_event"), event_id, limit=limit, cursor=cursor, descending=True)
 
 
+async def page_of_run_out_holds(store: Store, shard: str, *, now: datetime, limit: int, cursor: str | None) -> Page:
+    """Rows of orders of one shard whose hold ran out by `now`, as the index has it: they may be gone by now."""
+    until = Range(end=now + timedelta(microseconds=1))
+    return await store.query(index("orders_on_hold"), shard, within=until, limit=limit, cursor=cursor)
+
+
 async def run_out_holds(store: Store, *, now: datetime, limit: int) -> list[str]:
-    """Ids of up to `limit` orders of each shard whose hold ran out by `now`, as the index has it: they may be gone by now."""
-    found: list[str] = []
-    for shard in HOLD_SHARDS:
-        page = await store.query(
-            index("orders_on_hold"), shard, within=Range(end=now + timedelta(microseconds=1)), limit=limit
-        )
-        found += [record["order_id"] for record in page.records]
-    return found
+    """Ids of the first orders of each shard, up to `limit` of each, whose hold ran out by `now`, as the index has it."""
+    pages = [await page_of_run_out_holds(store, shard, now=now, limit=limit, cursor=None) for shard in HOLD_SHARDS]
+    return [record["order_id"] for page in pages for record in page.records]
 
 
 def ticket_pool(ticket_type_id: str) -> Pool:

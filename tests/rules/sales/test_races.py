@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from tests.support.houses import StandingClock, make_house
 from tests.support.interleaved import InterleavedStore
 from tests.support.sales import Sale, assert_books_balance, guest_buyer, kind, left, put_on_sale
+from tests.support.stores import LaggingStore
 from ticketing.accounts.bearer import principal_of
 from ticketing.accounts.model import Principal
 from ticketing.base.changes import Replace
@@ -28,7 +30,7 @@ from ticketing.payments.model import Payment, PaymentMethod, PaymentState
 from ticketing.payments.model import TestOutcome as Outcome
 from ticketing.payments.store import read_payment, read_refunds
 from ticketing.sales import actions
-from ticketing.sales.expiry import expire_hold, expire_holds
+from ticketing.sales.expiry import HOLDS_PER_SWEEP_MAX, expire_hold, expire_holds
 from ticketing.sales.model import Order, PaymentStatus, RefundWish
 from ticketing.sales.rules import SoldOut
 from ticketing.sales.store import read_order
@@ -483,3 +485,68 @@ def test_whatever_is_done_at_once_the_books_balance(seed: int) -> None:
         await assert_books_balance(house, sale)
 
     asyncio.run(run())
+
+
+# an index that lags --------------------------------------------------------------------------------------------------
+
+
+async def test_a_sweep_is_not_stopped_by_a_lagging_index_that_still_names_what_others_ended() -> None:
+    store = LaggingStore(MemoryStore(), lag_commits=1000)
+    house = make_house(store)
+    sale = await put_on_sale(house, kind(quantity=HOLDS_PER_SWEEP_MAX + 1))
+    others = [await hold(house, sale, 1, email=f"buyer{number}@example.org") for number in range(HOLDS_PER_SWEEP_MAX)]
+    move_clock(house, minutes=1)
+    await hold(house, sale, 1, email="sleeper@example.org")
+    move_clock(house, minutes=15)
+    await store.catch_up()
+    for order in others:
+        await expire_hold(house, order.order_id, now=house.clock.now())
+    await hold(house, sale, 50, email="ada@example.org")
+
+    last = await hold(house, sale, 50, email="ada@example.org")
+    really_last = await hold(house, sale, 1, email="ada@example.org")
+
+    assert (last.ticket_count, really_last.ticket_count) == (50, 1)
+    await assert_books_balance(house, sale)
+
+
+async def test_hundreds_who_are_short_at_once_share_one_sweep() -> None:
+    store = MemoryStore()
+    house = make_house(InterleavedStore(store, seed=1))
+    sale = await put_on_sale(house, kind(quantity=10))
+    for number in range(10):
+        await hold(house, sale, 1, email=f"sleeper{number}@example.org")
+    move_clock(house, minutes=15)
+
+    outcomes = await at_once(*(expire_holds(house, now=house.clock.now()) for _ in range(100)))
+
+    assert outcomes == [10] * 100
+
+
+async def test_who_comes_later_is_not_content_with_a_sweep_that_went_less_far() -> None:
+    house = interleaved(1)
+    sale = await put_on_sale(house, kind(quantity=2))
+    await hold(house, sale, 1, email="first@example.org")
+    move_clock(house, minutes=1)
+    second = await hold(house, sale, 1, email="second@example.org")
+    earlier, later = second.expires_at - timedelta(minutes=1), second.expires_at
+
+    await at_once(expire_holds(house, now=earlier), expire_holds(house, now=later), expire_holds(house, now=earlier))
+
+    assert (await left(house, sale)).types == (2,)
+
+
+async def test_who_gives_up_waiting_for_a_sweep_does_not_stop_it_for_others() -> None:
+    house = interleaved(1)
+    sale = await put_on_sale(house, kind(quantity=1))
+    await hold(house, sale, 1, email="sleeper@example.org")
+    move_clock(house, minutes=15)
+    impatient = asyncio.ensure_future(expire_holds(house, now=house.clock.now()))
+    await asyncio.sleep(0)
+    patient = asyncio.ensure_future(expire_holds(house, now=house.clock.now()))
+    await asyncio.sleep(0)
+
+    impatient.cancel()
+
+    assert await patient == 1
+    assert (await left(house, sale)).types == (1,)
