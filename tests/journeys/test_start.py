@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import resource
 import signal
 import socket
 import stat
@@ -262,6 +263,27 @@ def test_headers_without_end_are_cut_off(here: Site) -> None:
         with served.client() as client:
             assert client.get("/health/live").status_code == 200
     assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
+
+
+def test_a_full_disk_stops_sales_with_busy_and_nothing_is_lost_or_half_done(here: Site) -> None:
+    with here.served() as served, served.client() as client:
+        offer = served.on_sale(quantity=1_000)
+        before = order(client, offer, buyer="ada")
+        room = resource.prlimit(served.server.pid, resource.RLIMIT_FSIZE)
+        written = here.database.with_name("ticket.db-wal").stat().st_size
+        resource.prlimit(served.server.pid, resource.RLIMIT_FSIZE, (written, room[1]))
+        refused = order(client, offer, buyer="bob")
+        await_until(lambda: client.get("/health/ready").status_code == 503)  # it looks once a second
+        resource.prlimit(served.server.pid, resource.RLIMIT_FSIZE, room)
+
+        await_until(lambda: client.get("/health/ready").status_code == 200)
+        again = order(client, offer, buyer="bob")
+
+        assert before.status_code == 201
+        assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "busy", "1")
+        assert (again.status_code, again.headers.get("idempotent-replayed")) == (201, None)
+        assert served.left(offer) == 998
+    assert here.run("doctor").returncode == 0
 
 
 # stopping ------------------------------------------------------------------------------------------------------------
