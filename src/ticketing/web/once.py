@@ -133,13 +133,19 @@ async def answer_once(
         content = b"" if answer.body is None else encoded(answer.body)
         return (kept(house, name=name, fingerprint=fingerprint, status=answer.status, content=content, now=now),)
 
+    async def answered() -> Response | None:
+        record = await house.store.get(IDEMPOTENCY, (name,))
+        return None if record is None or record["expires_at"] <= now else replay(house, record, fingerprint=fingerprint)
+
     try:
         done = await act(keep)
-    except AlreadyAnswered as answered:
-        return replay(house, answered.record, fingerprint=fingerprint)
+    except AlreadyAnswered as before:
+        return replay(house, before.record, fingerprint=fingerprint)
     except Refusal:
-        record = await house.store.get(IDEMPOTENCY, (name,))
-        if record is not None and record["expires_at"] > now:
-            return replay(house, record, fingerprint=fingerprint)
-        raise
-    return respond(answers[-1] if answers else render(done))
+        first = await answered()
+        if first is None:
+            raise
+        return first
+    if answers:
+        return respond(answers[-1])
+    return await answered() or respond(render(done))  # nothing was left to do: perhaps this very request did it before
