@@ -1,0 +1,327 @@
+"""A server that is killed in the middle of a sale, again and again, on one file: what it acknowledged is there, what it did not is
+settled by asking again, and places, tickets and money add up."""
+
+import asyncio
+import os
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.nursery import Born, nursery
+from tests.support.processes import Site, site
+from tests.support.wire import Ask, Lost, Reply, Wire
+from ticketing.base.house import Keys
+from ticketing.entry.secret import load_secret
+from ticketing.sales.store import customer_name
+from ticketing.storage.sql.doctor import examine
+
+CLIENTS = 64
+ROUNDS = int(os.environ.get("PROOF_ROUNDS", "30"))
+SEED = int(os.environ.get("PROOF_SEED", "0")) or random.SystemRandom().randrange(1, 10**9)
+STOCK = 6_000
+HOLD_SECONDS = 2
+LAST_PLACES = 30
+REPEATED_EACH_ROUND = 60
+PASSWORD = "a long enough password"
+
+
+@dataclass(slots=True)
+class Intent:
+    """Something that a client wanted, and what it was answered; None is unknown."""
+
+    kind: str
+    ask: Ask
+    buyer: str = ""
+    reply: Reply | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it was acknowledged."""
+        return self.reply is not None and self.reply.status in (200, 201)
+
+
+@dataclass(slots=True)
+class Sale:
+    """The event on sale, who runs it, and everything that anybody wanted."""
+
+    event_id: str
+    ticket_type_id: str
+    organizer: str
+    intents: list[Intent] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Client:
+    """Buys, pays, comes in, cancels and is refunded, at random, one step after the other."""
+
+    number: int
+    sale: Sale
+    chance: random.Random
+    numbers: "count[int]" = field(default_factory=count)
+    held: list[dict[str, Any]] = field(default_factory=list)
+    paid: list[dict[str, Any]] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+
+    async def go_on(self, port: int) -> None:
+        """Steps until the server is gone, of which the last is unknown."""
+        async with Wire(port) as wire:
+            with suppress(Lost, OSError):
+                while True:
+                    intent = self.next_intent()
+                    self.sale.intents.append(intent)
+                    intent.reply = await wire.send(intent.ask)
+                    await self.take_in(intent, wire)
+
+    def next_intent(self) -> Intent:
+        """What this client wants next."""
+        what = self.chance.random()
+        if self.codes and what < 0.3:
+            return self.check_in(self.codes.pop())
+        if self.held and what < 0.75:
+            order = self.held.pop()
+            path = f"/v1/orders/{order['order_id']}"
+            if what > 0.7:
+                return Intent("cancel", Ask("POST", f"{path}/cancel", None, self.key("cancel"), order["access_token"]))
+            body = {"payment_method": "test"}
+            return Intent("pay", Ask("POST", f"{path}/payments", body, self.key("pay"), order["access_token"]))
+        if self.paid and what > 0.97:
+            path = f"/v1/orders/{self.paid.pop()['order_id']}/refunds"
+            return Intent("refund", Ask("POST", path, {}, self.key("refund"), self.sale.organizer))
+        return self.order(self.chance.choice((1, 1, 2, 3)))
+
+    def order(self, quantity: int) -> Intent:
+        """An order. What follows the plus differs each time, and the customer, whose allowance it is, does not."""
+        key = self.key("order")
+        email = f"buyer{self.number}+{key}@example.org"
+        body = {
+            "event_id": self.sale.event_id,
+            "lines": [{"ticket_type_id": self.sale.ticket_type_id, "quantity": quantity}],
+            "customer": {"email": email, "first_name": "Ada", "last_name": f"Number {self.number}"},
+        }
+        return Intent("order", Ask("POST", "/v1/orders", body, key), buyer=email)
+
+    def check_in(self, code: str) -> Intent:
+        """A scan at the door."""
+        body = {"code": code, "scan_id": self.key("scan")}
+        return Intent(
+            "check_in", Ask("POST", f"/v1/events/{self.sale.event_id}/check-ins", body, None, self.sale.organizer)
+        )
+
+    def key(self, what: str) -> str:
+        """A key that no other request has."""
+        return f"{what}-{self.number}-{next(self.numbers)}"
+
+    async def take_in(self, intent: Intent, wire: Wire) -> None:
+        """The client knows what it was told, and reads its codes where it paid."""
+        assert intent.reply is not None
+        if not intent.is_done:
+            return
+        body = intent.reply.json()
+        if intent.kind == "order":
+            self.held.append(body)
+        elif intent.kind == "pay":
+            token = intent.ask.token
+            self.paid.append(body)
+            path = f"/v1/orders/{body['order_id']}/admissions"
+            self.codes += [one["human_code"] for one in (await wire.call("GET", path, token=token)).json()["data"]]
+
+
+async def on_sale(born: Born) -> Sale:
+    """An event with one ticket type is published."""
+    async with Wire(born.port) as wire:
+        login = {"email": "admin@ticket.localhost", "password": PASSWORD}
+        token = (await wire.made("/v1/sessions", login))["token"]
+        event = await wire.made(
+            "/v1/events",
+            {
+                "event_name": "Concert",
+                "start_date_time": "2097-05-01T18:00:00Z",
+                "end_date_time": "2097-05-01T20:00:00Z",
+                "timezone": "Europe/Vienna",
+                "currency": "EUR",
+                "tickets_per_customer_max": 1_000,
+            },
+            token=token,
+        )
+        path = f"/v1/events/{event['event_id']}"
+        wanted = {"ticket_type": "Standing", "price": {"amount": 2500, "currency": "EUR"}, "quantity": STOCK}
+        ticket_type = await wire.made(f"{path}/ticket-types", wanted, token=token)
+        assert (await wire.call("POST", f"{path}/publish", token=token)).status == 200
+    return Sale(event["event_id"], ticket_type["ticket_type_id"], token)
+
+
+async def settle(clients: Sequence[Client], unknown: Sequence[Intent], port: int) -> None:
+    """What was never answered is asked again under its key, until it is answered."""
+    waiting = list(unknown)
+
+    async def ask_again() -> None:
+        async with Wire(port) as wire:
+            while waiting:
+                intent = waiting.pop()
+                intent.reply = await wire.send(intent.ask)
+                assert intent.reply.status < 500, intent.reply.content
+
+    await asyncio.gather(*(ask_again() for _ in clients[:16]))
+
+
+async def assert_same_answers(intents: Sequence[Intent], port: int) -> None:
+    """Nothing, where requests that were acknowledged before the kill find the very same bytes again."""
+    async with Wire(port) as wire:
+        for intent in intents:
+            again = await wire.send(intent.ask)
+            assert intent.reply is not None
+            assert (again.status, again.content) == (intent.reply.status, intent.reply.content), intent
+            assert again.headers.get("idempotent-replayed") == "true", intent
+
+
+def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
+    """What a query finds in the file."""
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def assert_acknowledged_are_there(here: Site, intents: Sequence[Intent]) -> None:
+    """Nothing, where the file has exactly what was answered: all of what was acknowledged, and nothing of what was refused."""
+    orders = {
+        str(email): found
+        for email, *found in rows(
+            here.database,
+            "select customer_email, order_id, total_amount, customer_last_name, sum(quantity), count(*) "
+            "from orders join order_details using (order_id) group by order_id",
+        )
+    }
+    placed = rows(here.database, "select customer_email, count(*) from orders group by 1 having count(*) > 1")
+    assert placed == [], "an order was placed twice"
+    paid = dict(rows(here.database, "select payment_id, payment_status from payments"))
+    entered = Counter(dict(rows(here.database, "select scan_id, result = 'admitted' from check_ins")))
+    refunds = {refund_id for (refund_id,) in rows(here.database, "select refund_id from refunds")}
+    cancelled = {
+        order for (order,) in rows(here.database, "select order_id from orders where payment_status = 'cancelled'")
+    }
+    for intent in intents:
+        assert intent.reply is not None
+        body = intent.reply.json()
+        match intent.kind, intent.is_done:
+            case "order", True:
+                line = body["lines"][0]
+                told = [
+                    body["order_id"],
+                    body["total_amount"]["amount"],
+                    body["customer"]["last_name"],
+                    line["quantity"],
+                    1,
+                ]
+                assert orders.get(intent.buyer) == told, "an acknowledged order is not as it was told"
+            case "order", False:
+                assert intent.buyer not in orders, f"an order that was refused is there: {body}"
+            case "pay", True:
+                assert paid.get(body["payment_id"]) == "completed", "an acknowledged payment is not there"
+            case "check_in", done:
+                assert bool(entered[intent.ask.body["scan_id"]]) is done, "an entry is not as it was told"
+            case "refund", True:
+                assert body["refund_id"] in refunds, "an acknowledged refund is not there"
+            case "cancel", True:
+                assert body["order_id"] in cancelled, "an acknowledged cancellation is not there"
+
+
+def assert_sound(here: Site) -> None:
+    """Nothing, where the doctor finds nothing and no more is sold than there is."""
+    keys = Keys(load_secret(here.database, given=None))
+    assert examine(here.database, customer_of=partial(customer_name, keys)) == []
+    assert rows(here.database, "select ticket_id from tickets where quantity_available < 0") == []
+
+
+def taken(here: Site) -> int:
+    """How many places are held or sold."""
+    ((places,),) = rows(here.database, "select quantity - quantity_available from tickets")
+    return int(places)
+
+
+@pytest.mark.slow
+async def test_a_server_killed_in_the_middle_of_a_sale_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
+    print(f"PROOF_SEED={SEED} PROOF_ROUNDS={ROUNDS}")
+    chance = random.Random(SEED)
+    here = site(tmp_path / "here", test_mode="on", hold_seconds=str(HOLD_SECONDS), admin_password=PASSWORD)
+    with nursery() as servers:
+        born = await servers.serve(here)
+        sale = await on_sale(born)
+        clients = [Client(number, sale, random.Random(chance.random())) for number in range(CLIENTS)]
+        lost = 0
+        for _ in range(ROUNDS):
+            seen = len(sale.intents)
+            going_on = [asyncio.create_task(client.go_on(born.port)) for client in clients]
+            await asyncio.sleep(chance.uniform(0.05, 0.6))
+            born.kill()
+            await asyncio.gather(*going_on)
+            born = await servers.serve(here)
+            now = sale.intents[seen:]
+            acknowledged = [intent for intent in now if intent.is_done and intent.ask.key is not None]
+            unknown = [intent for intent in now if intent.reply is None]
+            lost += len(unknown)
+            await asyncio.gather(
+                settle(clients, unknown, born.port),
+                assert_same_answers(
+                    chance.sample(acknowledged, min(REPEATED_EACH_ROUND, len(acknowledged))), born.port
+                ),
+            )
+            await asyncio.to_thread(assert_acknowledged_are_there, here, now)
+            await asyncio.to_thread(assert_sound, here)
+        await sell_the_last(here, born, sale, clients)
+        await asyncio.to_thread(assert_acknowledged_are_there, here, sale.intents)
+        await asyncio.to_thread(assert_sound, here)
+        born.stop()
+    done = Counter(intent.kind for intent in sale.intents if intent.is_done)
+    print(f"{len(sale.intents)} requests, {lost} of them without an answer; acknowledged: {dict(done)}")
+    assert lost > ROUNDS
+    assert all(done[kind] > 0 for kind in ("order", "pay", "check_in", "cancel"))
+
+
+async def sell_the_last(here: Site, born: Born, sale: Sale, clients: Sequence[Client]) -> None:
+    """All but a few places are taken off the sale, and everybody buys until nothing is left: then exactly the stock is sold."""
+    async with Wire(born.port) as wire:
+        path = f"/v1/ticket-types/{sale.ticket_type_id}"
+        stock = taken(here) + LAST_PLACES
+        changed = await wire.call("PATCH", path, {"quantity": stock}, token=sale.organizer)
+        assert changed.status == 200, changed.content
+
+    async def buy_on(client: Client) -> None:
+        async with Wire(born.port) as wire:
+            while True:
+                intent = client.order(1)
+                sale.intents.append(intent)
+                intent.reply = await wire.send(intent.ask)
+                if not intent.is_done:
+                    assert intent.reply.code == "sold_out", intent.reply.content
+                    held = rows(here.database, "select 1 from orders where payment_status = 'pending' limit 1")
+                    if not held:
+                        return
+                    await asyncio.sleep(0.1)  # what others left unpaid comes back
+                    continue
+                order = intent.reply.json()
+                body = {"payment_method": "test"}
+                ask = Ask(
+                    "POST", f"/v1/orders/{order['order_id']}/payments", body, client.key("pay"), order["access_token"]
+                )
+                paying = Intent("pay", ask)
+                sale.intents.append(paying)
+                paying.reply = await wire.send(ask)
+                assert paying.is_done, paying.reply.content
+
+    await asyncio.gather(*(buy_on(client) for client in clients[:32]))
+    ((sold, left, quantity),) = rows(
+        here.database,
+        "select (select count(*) from admissions where holds_place), quantity_available, quantity from tickets",
+    )
+    assert (sold, left) == (quantity, 0), "sold out is exactly the stock"
