@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -30,6 +31,7 @@ from ticketing.base.times import shown
 from ticketing.events.model import EventStatus
 from ticketing.schema.tables import ORDERS, TABLES
 from ticketing.storage.memory import MemoryStore
+from ticketing.web.limits import LIMITS, LimitKind
 
 
 @pytest.fixture
@@ -1090,6 +1092,15 @@ async def test_a_key_is_forgotten_after_three_days(till: Till, clock: StandingCl
     assert after.json()["order_id"] != first.json()["order_id"]
 
 
+async def test_after_three_days_a_repeated_request_is_decided_as_a_new_one(api: Api, clock: StandingClock) -> None:
+    till = await till_for(api, kind(), sales_end_date=NOON + timedelta(hours=1))
+    await till.order(1, key="k1")
+
+    clock.move(hours=72)
+
+    assert code(await till.order(1, key="k1")) == (409, "sales_ended")
+
+
 # whose order ---------------------------------------------------------------------------------------------------------
 
 READS = [
@@ -1157,8 +1168,9 @@ async def test_without_credentials_there_is_nothing_to_see(till: Till) -> None:
 
     for method, path in READS + MOVES:
         for token in (None, "nonsense"):
-            refused = await till.api.call(method, path.format(**order), token=token)
-            assert code(refused) == (401, "unauthenticated")
+            for order_id in (order["order_id"], "ord_" + "0" * 26):
+                refused = await till.api.call(method, path.format(order_id=order_id), token=token)
+                assert code(refused) == (401, "unauthenticated")
     assert (await till.read(order))["payment_status"] == "pending"
 
 
@@ -1244,3 +1256,73 @@ async def test_not_even_an_admin_lists_the_orders_of_an_event_that_does_not_exis
     admin = await sign_up(till.api.house, "root", UserType.ADMIN)
 
     assert code(await till.api.get("/v1/events/evt_none/orders", token=admin)) == (404, "not_found")
+
+
+# the short way and the router ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        ({}, {}),
+        ({"lines": []}, {}),
+        ({"event_id": "evt_none"}, {}),
+        ({"customer": None}, {}),
+        ({"price": 1}, {}),
+        ({}, {"Idempotency-Key": ""}),
+        ({}, {"Content-Type": "text/plain"}),
+        ({}, {"Authorization": "Bearer nonsense"}),
+    ],
+    ids=["good", "no lines", "no event", "nobody", "unknown field", "no key", "no JSON", "bad token"],
+)
+async def test_an_order_means_the_same_past_the_router_and_through_it(
+    body: dict[str, Any], headers: dict[str, str]
+) -> None:
+    """Under a prefix only the path with the prefix is the short way; without it the request comes to the route."""
+    api = Api(make_house(root_path="/dev"))
+    till = await till_for(api, kind())
+    content = json.dumps(till.body(1) | body).encode()
+    answers = []
+
+    transport = httpx.ASGITransport(app=api.app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+        for path in ("/dev/v1/orders", "/v1/orders"):
+            sent = {"Content-Type": "application/json", "Idempotency-Key": fresh_key()} | headers
+            answers.append(await client.post(path, content=content, headers=sent))
+
+    short, routed = answers
+    assert code(short) == code(routed)
+    assert short.json().keys() == routed.json().keys()
+    assert short.headers["content-type"] == routed.headers["content-type"]
+
+
+async def test_a_body_that_comes_in_pieces_is_one_body(till: Till) -> None:
+    content = json.dumps(till.body(2)).encode()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(content), 7):
+            yield content[start : start + 7]
+
+    transport = httpx.ASGITransport(app=till.api.app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+        taken = await client.post(
+            "/v1/orders",
+            content=pieces(),
+            headers={"Content-Type": "application/json", "Idempotency-Key": fresh_key()},
+        )
+
+    assert (taken.status_code, taken.json()["lines"][0]["quantity"]) == (201, 2)
+
+
+async def test_one_machine_does_not_drain_a_hall(clock: StandingClock) -> None:
+    api = Api(make_house(clock=clock, rate_limits=True))
+    till = await till_for(api, kind(quantity=10_000))
+    bound = LIMITS[LimitKind.ORDER_FROM_ADDRESS].count
+
+    answers = [await till.order(1, email=f"buyer{number}@example.org") for number in range(bound + 1)]
+    clock.move(minutes=1)
+
+    assert [answer.status_code for answer in answers] == [201] * bound + [429]
+    assert code(answers[-1]) == (429, "too_many_requests")
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert (await till.order(1)).status_code == 201

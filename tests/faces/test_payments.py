@@ -703,6 +703,8 @@ async def test_without_credentials_nothing_is_paid_read_or_confirmed(till: Till)
         await till.api.get(payments),
         await till.api.get(one),
         await till.api.post(f"{one}/confirm", {"transaction_id": "forged"}),
+        await till.api.get("/v1/payments/pay_unknown"),
+        await till.api.post("/v1/payments/pay_unknown/confirm", {"transaction_id": "forged"}),
     ]
 
     assert {code(answer) for answer in answers} == {(401, "unauthenticated")}

@@ -447,6 +447,7 @@ async def test_without_credentials_no_money_goes_back(till: Till) -> None:
         await till.api.post(f"/v1/orders/{order['order_id']}/refunds", {}, key="k1"),
         await till.api.get(f"/v1/orders/{order['order_id']}/refunds"),
         await till.api.post(f"/v1/refunds/{due['refund_id']}/confirm"),
+        await till.api.post("/v1/refunds/ref_unknown/confirm"),
     ]
 
     assert {code(answer) for answer in answers} == {(401, "unauthenticated")}
