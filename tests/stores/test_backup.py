@@ -1,12 +1,14 @@
 """Copies of a database in use: of one moment, whole or not there at all."""
 
+import errno
+import os
 from pathlib import Path
 
 import apsw
 import pytest
 
 from ticketing.storage.sql import backup
-from ticketing.storage.sql.backup import InUse, copy_database, read_beside, set_aside
+from ticketing.storage.sql.backup import InUse, copy_database, put_in_place, read_beside, set_aside
 from ticketing.storage.sql.doctor import examine
 from ticketing.storage.sql.opening import open_store
 from ticketing.storage.sql.sqlite import connect
@@ -60,6 +62,23 @@ def test_a_copy_that_failed_leaves_nothing_behind(database: Path, tmp_path: Path
         copy_database(database, tmp_path / "copy.db", progress=fail)
 
     assert [path.name for path in tmp_path.iterdir() if "copy" in path.name] == []
+
+
+def test_a_filesystem_without_links_takes_backups_too_and_writes_over_none(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_names: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    copy_database(database, tmp_path / "copy.db")
+    partial = tmp_path / "partial"
+    partial.write_text("another")
+
+    with pytest.raises(FileExistsError):
+        put_in_place(partial, tmp_path / "copy.db")
+
+    assert examine(tmp_path / "copy.db") == []
 
 
 def test_what_lay_beside_the_database_comes_back_out_of_the_backup(database: Path, tmp_path: Path) -> None:

@@ -119,6 +119,25 @@ def test_a_file_with_the_head_of_a_page_flipped_is_refused(filled: Path, page: i
         start(filled)
 
 
+@pytest.mark.parametrize("at", [100, 105, PAGE - 150])
+def test_a_file_whose_list_of_tables_is_damaged_is_refused(filled: Path, at: int) -> None:
+    spoil(filled, at, b"\xff" * 40)
+
+    with pytest.raises(DamagedFile):
+        start(filled)
+
+
+@pytest.mark.parametrize("at", [0, 100])
+def test_damage_that_stops_the_check_itself_is_damage(filled: Path, at: int) -> None:
+    spoil(filled, at, b"\xff" * 40)
+    connection = apsw.Connection(str(filled))
+
+    with pytest.raises(DamagedFile):
+        refuse_damaged(connection, filled)
+
+    connection.close()
+
+
 @pytest.mark.parametrize("kept", [100, PAGE, 10 * PAGE, 49 * PAGE + 17])
 def test_a_file_that_was_cut_off_is_refused(filled: Path, kept: int) -> None:
     filled.write_bytes(filled.read_bytes()[:kept])
