@@ -15,7 +15,7 @@ from ticketing.base.house import Keys
 from ticketing.base.times import written
 from ticketing.entry.secret import MARKER, fingerprint, load_secret, secret_file, store_secret
 from ticketing.sales.store import customer_name
-from ticketing.storage.sql.backup import copy_database, put_in_place, read_beside, set_aside, unpacked
+from ticketing.storage.sql.backup import copy_database, free_name, put_in_place, read_beside, set_aside, unpacked
 from ticketing.storage.sql.doctor import Finding, examine
 from ticketing.storage.sql.migrate import latest_revision, revision_of, upgrade_sql
 from ticketing.storage.sql.sqlite import DamagedFile, connect
@@ -96,11 +96,7 @@ def _place_secret(path: Path, secret: str, *, replaced: Path | None) -> None:
     if path.exists():
         if path.read_text().strip() == secret:
             return
-        aside = (
-            path.with_name(f"{path.stem}.replaced{path.suffix}")
-            if replaced is None
-            else replaced.with_suffix(".secret")
-        )
+        aside = free_name(path, "former") if replaced is None else replaced.with_suffix(path.suffix)
         path.rename(aside)
     store_secret(path, secret)
 

@@ -1,7 +1,6 @@
 """The master secret: read from the settings or from its file, made where there is none, and told apart from a wrong one."""
 
 import hmac
-import os
 import secrets
 from pathlib import Path
 from typing import Final
@@ -11,7 +10,7 @@ from ticketing.base.house import House, Keys
 from ticketing.base.store import Conflict
 from ticketing.entry.config import SECRET_LENGTH_MIN
 from ticketing.schema.tables import UNIQUES
-from ticketing.storage.sql.backup import create_private, sync
+from ticketing.storage.sql.backup import new_partial, put_in_place
 
 MARKER: Final = "secret#fingerprint"
 """The row of `uniques` that names the secret with which the data was made, by a fingerprint that tells nothing else."""
@@ -54,18 +53,12 @@ def load_secret(database: Path, *, given: str | None) -> bytes:
 
 def store_secret(path: Path, secret: str) -> None:
     """The secret is in this file, durable, for its owner alone; one that is there already stays."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.unlink(missing_ok=True)
-    create_private(partial)
+    partial = new_partial(path)
     try:
         partial.write_text(secret + "\n", encoding="ascii")
-        sync(partial)
-        os.link(partial, path)
+        put_in_place(partial, path)
     except FileExistsError:
-        pass  # another process that started at the same moment was first
-    finally:
-        partial.unlink()
-    sync(path.parent)
+        partial.unlink()  # another process that started at the same moment was first
 
 
 def fingerprint(keys: Keys) -> str:

@@ -5,6 +5,7 @@ import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import apsw
 import click
@@ -18,6 +19,9 @@ from ticketing.storage.sql.backup import InUse, NotBackup
 from ticketing.storage.sql.doctor import CHECKS, Finding, examine, remark
 from ticketing.storage.sql.opening import CANNOT_OPEN
 from ticketing.storage.sql.sqlite import connect
+
+FREE_BYTES_MIN: Final = 1024**3
+"""The log of changes grows to 160 MB and more under load, and an upgrade keeps a copy of the file."""
 
 _json = click.option("--json", "json_wanted", is_flag=True, help="For programs.")
 _file = click.Path(path_type=Path, dir_okay=False)
@@ -173,7 +177,7 @@ def doctor(file: Path | None, json_wanted: bool) -> None:
     remarks: list[Finding] = []
     try:
         findings = examine(database) if file else look_over(database, given_secret=config.optional("secret"))
-        if file is None and shutil.disk_usage(database.parent).free < 4 * database.stat().st_size // 10 + 100_000_000:
+        if file is None and shutil.disk_usage(database.parent).free < FREE_BYTES_MIN:
             findings.append(Finding("disk", str(database.parent), "is nearly full: a sale needs room to be written"))
         if not any(finding.check == "schema" for finding in findings):
             remarks = remark(database, now=datetime.now(UTC))

@@ -4,6 +4,7 @@ A backup is such a copy with one more table, `ticket_backup`, for what lies besi
 tool reads it.
 """
 
+import errno
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from ticketing.storage.sql.sqlite import DamagedFile, connect
 PAGES_PER_STEP: Final = 2_000
 """8 MB at a time: between steps progress is told."""
 BACKUP_TABLE: Final = "ticket_backup"
+WITHOUT_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What filesystems say that know no hard links, as those of USB sticks and network drives."""
 
 
 class NotBackup(RuntimeError):
@@ -114,7 +117,7 @@ def unpacked(backup: Path, target: Path, *, progress: Callable[[int, int], None]
 
 def set_aside(database: Path) -> Path:
     """The database has another name, which is returned, and its own is free. Raises InUse where it is open somewhere."""
-    aside = _free(database, "replaced")
+    aside = free_name(database, "replaced")
     try:
         connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
@@ -134,7 +137,8 @@ def set_aside(database: Path) -> Path:
     return aside
 
 
-def _free(path: Path, word: str) -> Path:
+def free_name(path: Path, word: str) -> Path:
+    """A name beside the file that nothing has: `ticket.<word>-1.db`."""
     count = 1
     while (name := path.with_name(f"{path.stem}.{word}-{count}{path.suffix}")).exists():
         count += 1
@@ -150,10 +154,17 @@ def new_partial(target: Path) -> Path:
 
 
 def put_in_place(partial: Path, target: Path) -> None:
-    """The file is durable under its own name. Raises FileExistsError: unlike a rename, this never replaces a file."""
+    """The file is durable under its own name. Raises FileExistsError: a file that has the name stays."""
     sync(partial)
-    os.link(partial, target)
-    partial.unlink()
+    try:
+        os.link(partial, target)  # unlike a rename, this never replaces a file
+    except OSError as error:
+        if error.errno not in WITHOUT_LINKS:
+            raise
+        if target.exists():
+            raise FileExistsError(target) from error
+        partial.rename(target)
+    partial.unlink(missing_ok=True)
     sync(target.parent)
 
 
