@@ -1,14 +1,16 @@
-"""The conditional changes that a commit is made of. Each says by itself when it holds.
-
-They are not frozen, though nobody changes one: a frozen dataclass costs four times as much to make, and a sale makes eight.
-"""
+"""The conditional changes that a commit is made of. Each says by itself when it holds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ticketing.base.tables import Key, Record, Table
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+    from ticketing.base.quick import dataclass
 
 
 def item_name(table_name: str, key: Key) -> str:

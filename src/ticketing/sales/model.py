@@ -1,8 +1,13 @@
 """Orders, their lines and customers, and the wishes for them."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+    from ticketing.base.quick import dataclass
 
 
 class PaymentStatus(Enum):
