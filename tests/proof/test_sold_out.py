@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.nursery import Born, Nursery, nursery
+from tests.support.nursery import Born, Nursery, Offer, nursery, put_on_sale
 from tests.support.processes import Site, site
 from tests.support.wire import Ask, Wire
 from ticketing.base.house import Keys
@@ -28,7 +28,6 @@ from ticketing.web.once import key_of
 
 CLIENTS = 512
 SEED = 4711
-PASSWORD = "a long enough password"
 LAST_TRY_SECONDS = 20.0
 
 
@@ -59,20 +58,14 @@ class Sale:
     site: Site
     servers: tuple[Born, ...]
     stock: int
-    event_id: str
-    ticket_type_id: str
+    offer: Offer
     taken: list[Taken] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
 
     async def order(self, wire: Wire, key: str, quantity: int) -> dict[str, Any] | None:
         """The order, or None where it was refused; either is noted."""
-        body = {
-            "event_id": self.event_id,
-            "lines": [{"ticket_type_id": self.ticket_type_id, "quantity": quantity}],
-            "customer": {"email": f"{key}@example.org", "first_name": "Ada", "last_name": "Lovelace"},
-        }
         asked_at = time.monotonic()
-        reply = await wire.send(Ask("POST", "/v1/orders", body, key))
+        reply = await wire.send(Ask("POST", "/v1/orders", self.offer.body(key, quantity), key))
         told_at = time.monotonic()
         if reply.status == 201:
             self.taken.append(Taken(asked_at, told_at, -quantity, key_of(key, scope="stranger")))
@@ -145,18 +138,9 @@ async def servers() -> AsyncIterator[Nursery]:
 
 async def on_sale(servers: Nursery, folder: Path, *, stock: int, processes: int = 1, hold_seconds: int = 900) -> Sale:
     """So many places are on sale, on so many servers over one file."""
-    here = site(folder / "here", test_mode="on", hold_seconds=str(hold_seconds), admin_password=PASSWORD)
+    here = site(folder / "here", test_mode="on", hold_seconds=str(hold_seconds))
     born = tuple([await servers.serve(here) for _ in range(processes)])
-    async with Wire(born[0].port) as wire:
-        token = (await wire.made("/v1/sessions", {"email": "admin@ticket.localhost", "password": PASSWORD}))["token"]
-        times = {"start_date_time": "2097-05-01T18:00:00Z", "end_date_time": "2097-05-01T20:00:00Z"}
-        about = {"event_name": "Concert", "timezone": "Europe/Vienna", "currency": "EUR"}
-        event = await wire.made("/v1/events", about | times, token=token)
-        path = f"/v1/events/{event['event_id']}"
-        wanted = {"ticket_type": "Standing", "price": {"amount": 2500, "currency": "EUR"}, "quantity": stock}
-        ticket_type = await wire.made(f"{path}/ticket-types", wanted, token=token)
-        assert (await wire.call("POST", f"{path}/publish", token=token)).status == 200
-    return Sale(here, born, stock, event["event_id"], ticket_type["ticket_type_id"])
+    return Sale(here, born, stock, await put_on_sale(born[0], quantity=stock))
 
 
 async def all_connected(sale: Sale, count: int) -> list[Wire]:

@@ -53,6 +53,44 @@ class Born:
             time.sleep(POLL_SECONDS)
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A published event with one ticket type, and the session of who runs it."""
+
+    event_id: str
+    ticket_type_id: str
+    organizer: str
+
+    def body(self, buyer: str, quantity: int = 1) -> dict[str, Any]:
+        """The body of an order of a guest, whose name is that of the address."""
+        return {
+            "event_id": self.event_id,
+            "lines": [{"ticket_type_id": self.ticket_type_id, "quantity": quantity}],
+            "customer": {"email": f"{buyer}@example.org", "first_name": "Ada", "last_name": "Example"},
+        }
+
+
+async def put_on_sale(born: Born, *, quantity: int, price: int = 2500, limit: int | None = None) -> Offer:
+    """So many places are on sale at `price` euro cents, at most `limit` for each customer."""
+    async with Wire(born.port) as wire:
+        login = {"email": "admin@ticket.localhost", "password": born.site.settings["admin_password"]}
+        token = (await wire.made("/v1/sessions", login))["token"]
+        about = {
+            "event_name": "Concert",
+            "start_date_time": "2097-05-01T18:00:00Z",
+            "end_date_time": "2097-05-01T20:00:00Z",
+            "timezone": "Europe/Vienna",
+            "currency": "EUR",
+            "tickets_per_customer_max": limit,
+        }
+        event = await wire.made("/v1/events", about, token=token)
+        path = f"/v1/events/{event['event_id']}"
+        wanted = {"ticket_type": "Standing", "price": {"amount": price, "currency": "EUR"}, "quantity": quantity}
+        ticket_type = await wire.made(f"{path}/ticket-types", wanted, token=token)
+        assert (await wire.call("POST", f"{path}/publish", token=token)).status == 200
+    return Offer(event["event_id"], ticket_type["ticket_type_id"], token)
+
+
 class Nursery:
     """Starts servers."""
 

@@ -63,6 +63,7 @@ class Wire:
         self.host, self.port = host, port
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self._sent = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -83,6 +84,11 @@ class Wire:
         if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection(self.host, self.port, limit=HEAD_BYTES_MAX)
 
+    async def handed_over(self) -> None:
+        """The request that is being sent is with the operating system, to its last byte."""
+        while not self._sent or (self._writer is not None and self._writer.transport.get_write_buffer_size()):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
     async def send(self, ask: Ask) -> Reply:
         """The answer to this request. Raises Lost where none came; ConnectionRefusedError where it was not even sent."""
         await self.connect()
@@ -91,6 +97,7 @@ class Wire:
         assert writer is not None
         try:
             writer.write(ask.written())
+            self._sent = True
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 reply = await _read(reader)
         except (OSError, asyncio.IncompleteReadError) as error:
