@@ -15,13 +15,13 @@ LOADED: Final = "demo#loaded"
 """The row of `uniques` that says that all of it went in; until then a start goes on where the last one stopped."""
 
 
-async def load_demo(house: House, *, admin_email: str) -> None:
-    """The house has the real events that ship in the package, as the first admin's. A later start leaves all as it is."""
+async def load_demo(house: House, *, admin_email: str) -> bool:
+    """Whether this call gave the house the real events that ship in the package, as the first admin's. A later start leaves all as it is."""
     if await house.store.get(UNIQUES, (LOADED,)) is not None:
-        return
+        return False
     admin = await read_user_by_email(house.store, admin_email)
     if admin is None:
-        return  # the data was begun under another address: it is somebody's own, and no demo
+        return False  # the data was begun under another address: it is somebody's own, and no demo
     now = house.clock.now()
     for name in SOURCES:
         with progress(f"loading {name}") as tell:
@@ -29,4 +29,5 @@ async def load_demo(house: House, *, admin_email: str) -> None:
     try:
         await house.store.commit((Insert(UNIQUES, {"name": LOADED, "target_id": admin.user_id}),))
     except Conflict:
-        return  # another process was as fast
+        return False  # another process was as fast
+    return True

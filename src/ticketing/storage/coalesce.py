@@ -5,7 +5,7 @@ No timer: a batch is what arrived while the last one was being written. No rule 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -98,6 +98,10 @@ class CoalescedStore:
                         future.set_exception(outcome)
         finally:
             self._writing = None
+
+    async def between_batches(self, work: Callable[[Engine], None]) -> None:
+        """`work` is done by the writer's thread, when no batch is being written: what only the writer may do to the file."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, work, self.engine)
 
     async def close(self) -> None:
         """What waits is written, and the engine is closed."""

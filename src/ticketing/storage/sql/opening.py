@@ -6,10 +6,10 @@ from typing import Final
 import apsw
 import structlog
 
-from ticketing.storage.coalesce import CoalescedStore
+from ticketing.storage.coalesce import CoalescedStore, Engine
 from ticketing.storage.sql.backup import create_private
 from ticketing.storage.sql.migrate import BadMigration, NewerFile, NotTicketFile, migrate
-from ticketing.storage.sql.search import SqliteSearch
+from ticketing.storage.sql.search import OPTIMIZE, SqliteSearch
 from ticketing.storage.sql.sqlite import DamagedFile, SqliteEngine, UnsafeSqlite, connect, refuse_damaged
 
 log = structlog.get_logger()
@@ -42,6 +42,16 @@ def search_of(store: CoalescedStore) -> SqliteSearch:
     engine = store.engine
     assert isinstance(engine, SqliteEngine)
     return SqliteSearch(lambda: engine.reader)
+
+
+async def tidy_search(store: CoalescedStore) -> None:
+    """The index of the search is in one piece again, which makes it up to twice as fast after an import of thousands."""
+
+    def tidy(engine: Engine) -> None:
+        assert isinstance(engine, SqliteEngine)
+        engine.writer.execute(OPTIMIZE)
+
+    await store.between_batches(tidy)
 
 
 def _refuse_damaged(path: Path) -> None:
