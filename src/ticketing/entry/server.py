@@ -40,6 +40,9 @@ CANNOT_START: Final = (*CANNOT_OPEN, SecretMissing, SecretWrong)
 
 BACKLOG: Final = 4096
 """Connections that may wait to be accepted: the beginning of a sale brings them all at once. The kernel may lower it."""
+ACCEPTORS: Final = 32
+"""The event loop accepts one connection for each listening socket in a round, and a round of a full house takes 20 to 100 ms: through
+one socket, hundreds who came at the beginning of a sale waited for seconds. All of these are the same socket."""
 KEEP_ALIVE_SECONDS: Final = 75
 """Longer than proxies and load balancers keep idle connections (60 s), so that they never send into one that just closed."""
 STOP_SECONDS_MAX: Final = 20
@@ -47,9 +50,6 @@ STOP_SECONDS_MAX: Final = 20
 SWITCH_SECONDS: Final = 0.0002
 """How long the store's writer may wait for Python's lock while requests are handled. It asks for it some ten times in a batch; with
 the usual 5 ms a batch took 55 ms, of which it worked 6."""
-OBJECTS_BEFORE_COLLECTION: Final = 50_000
-"""Python looks for garbage in circles whenever 700 objects came to stay. A hundred orders under way are more, so that it looked
-through them again and again: a sixth of the time of a flash sale. What is kept for longer this way is a few megabytes."""
 ALLOCATIONS_BEFORE_COLLECTION: Final = 20_000
 """An order makes some hundred objects and leaves no cycles: looking for some after every 700 objects, as Python does, finds nothing."""
 OPEN_FILES: Final = 65_536
@@ -136,7 +136,6 @@ class WithLifespan:
         opened = self._opened
         jobs = Jobs(opened.house, jobs_of(opened.house, lambda now: purge(opened.database, now=now)))
         jobs.start()
-        calm_garbage_collector()
         scope["state"][SHEDDING] = self._app.state.shedding  # the server hands it to the protocol of each connection
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -144,13 +143,6 @@ class WithLifespan:
         await opened.store.close()
         self._app.state.passwords.close()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-def calm_garbage_collector() -> None:
-    """What stands now is never looked through again, and the rest more rarely."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(OBJECTS_BEFORE_COLLECTION, *gc.get_threshold()[1:])
 
 
 def serve(
@@ -178,7 +170,8 @@ def serve(
     signal.signal(signal.SIGTERM, _end)  # uvicorn stops in order, then raises the signal again: it ends here, in peace
     with contextlib.suppress(KeyboardInterrupt):
         if config.number("workers") == 1:
-            uvicorn.Server(uvicorn.Config(make_app(opened, config), **uvicorn_options(config))).run(sockets=[listening])
+            acceptors = [listening, *(listening.dup() for _ in range(ACCEPTORS - 1))]
+            uvicorn.Server(uvicorn.Config(make_app(opened, config), **uvicorn_options(config))).run(sockets=acceptors)
         else:
             opened.store.engine.close()  # each worker opens its own
             _hand_down(config)

@@ -22,6 +22,7 @@ from ticketing.site.front import Front, HandOver
 from ticketing.site.health import Readiness
 from ticketing.site.metrics import Metrics
 from ticketing.site.rush import Rush
+from ticketing.site.shedding import Shedding
 from ticketing.venues import api as venues
 from ticketing.web import assets
 from ticketing.web.limits import Limiter, LimitRequests
@@ -64,6 +65,7 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     app.state.passwords = Passwords()
     app.state.limiter = Limiter(house.clock, enforced=house.settings.rate_limits)
     app.state.metrics = Metrics(house.store)
+    app.state.shedding = Shedding(app.state.metrics, path=ORDERS_PATH, root_path=house.settings.root_path)
     app.state.readiness = Readiness(house)
     errors.install(app)
     app.include_router(health.routes)

@@ -188,10 +188,12 @@ class _Exchange:
         """The next part of the body. Whoever is slow to send it holds no place in the queue meanwhile."""
         metrics = self._metrics
         metrics.in_flight -= 1
+        metrics.reading += 1
         try:
             message = await self._inner_receive()
         finally:
             metrics.in_flight += 1
+            metrics.reading -= 1
         self._left -= len(message.get("body", b""))
         if self._left < 0 and self.status is None:
             await self.refuse(BodyTooLarge())

@@ -49,6 +49,7 @@ class Metrics(Collector):
 
     def __init__(self, store: object) -> None:
         self.in_flight = 0
+        self.reading = 0
         self.orders = 0
         self._routes: dict[tuple[str, str], _Route] = {}
         self._refusals: dict[str, int] = {}
