@@ -16,7 +16,7 @@ LOADED: Final = "demo#loaded"
 
 
 async def load_demo(house: House, *, admin_email: str) -> bool:
-    """Whether this call gave the house the real events that ship in the package, as the first admin's. A later start leaves all as it is."""
+    """Whether this call gave the house the real events that ship in the package, as the first admin's. Later starts leave all as it is."""
     if await house.store.get(UNIQUES, (LOADED,)) is not None:
         return False
     admin = await read_user_by_email(house.store, admin_email)
