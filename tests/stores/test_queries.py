@@ -323,6 +323,7 @@ BAD = {
     "a time before all": cursor_of("things_by_sight", "0001-01-01T00:00:00.000000+12:00", 0, "chair"),
     "deeply nested": urlsafe_b64encode(b"[" * 1_500 + b"]" * 700).decode().rstrip("="),
     "very long": "A" * 1_000_000,
+    "longer than any that a list gives": cursor_of("things_by_sight", "2027-03-01T12:00:00.123456Z", 0, "x" * 3_000),
 }
 
 
