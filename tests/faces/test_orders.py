@@ -204,6 +204,18 @@ async def test_a_guest_must_say_who_buys(till: Till) -> None:
     assert [error["pointer"] for error in refused.json()["errors"]] == ["/customer"]
 
 
+async def test_a_guest_who_ordered_through_another_process_orders_again(clock: StandingClock) -> None:
+    store = MemoryStore()
+    here, there = (Api(make_house(MeanwhileStore(store), clock=clock)) for _ in range(2))
+    there.house.entropy.bits(80)  # other ids than the first process makes
+    till = await till_for(here, kind())
+    first = await till.held(1)
+
+    second = await Till(there, till.sale).held(1)
+
+    assert second["user_id"] == first["user_id"]
+
+
 async def test_a_user_finds_own_orders_newest_first_and_nobody_elses(till: Till, clock: StandingClock) -> None:
     grace, eve = await sign_up(till.api.house, "grace"), await sign_up(till.api.house, "eve")
     mine = []

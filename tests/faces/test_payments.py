@@ -431,11 +431,15 @@ async def test_money_for_a_cancelled_event_is_due_back(till: Till) -> None:
     await assert_books_balance(till.api.house, till.sale)
 
 
-async def test_money_that_meets_the_cancellation_of_its_event_is_due_back(clock: StandingClock) -> None:
+@pytest.mark.parametrize("late", [False, True], ids=["in time", "late"])
+async def test_money_that_meets_the_cancellation_of_its_event_is_due_back(clock: StandingClock, late: bool) -> None:
     store = MeanwhileStore(MemoryStore())
     till = Till(Api(make_house(store, clock=clock)), await put_on_sale(make_house(store, clock=clock), kind()))
     order = await till.held(1)
     payment = await till.promised(order)
+    if late:
+        clock.move(days=6)
+        await sweep(till)
 
     async def cancel() -> None:
         await till.decide("cancel")

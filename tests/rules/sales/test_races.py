@@ -510,6 +510,23 @@ async def test_a_sweep_is_not_stopped_by_a_lagging_index_that_still_names_what_o
     await assert_books_balance(house, sale)
 
 
+async def test_a_hold_that_was_extended_is_not_ended_by_an_index_that_does_not_know_it_yet() -> None:
+    store = LaggingStore(MemoryStore(), lag_commits=1000)
+    house = make_house(store)
+    sale = await put_on_sale(house, kind(quantity=1))
+    order = await hold(house, sale, 1)
+    await store.catch_up()
+    move_clock(house, minutes=14)
+    await actions.extend_hold(house, order, keep=keep_nothing, now=house.clock.now())
+    move_clock(house, minutes=2)
+
+    ended = await expire_holds(house, now=house.clock.now())
+
+    assert ended == 0
+    assert (await again(house, order)).payment_status is PaymentStatus.PENDING
+    await assert_books_balance(house, sale)
+
+
 async def test_hundreds_who_are_short_at_once_share_one_sweep() -> None:
     store = MemoryStore()
     house = make_house(InterleavedStore(store, seed=1))
