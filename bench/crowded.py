@@ -36,7 +36,7 @@ from ticketing.venues.model import Venue, VenueWish
 from ticketing.venues.rules import new_venue
 from ticketing.venues.store import venue_record
 
-RULE = 1  # Of how events are made: another number makes them anew.
+RULE = 2  # Of how events are made: another number makes them anew.
 EVENTS_PER_VENUE = 50
 YEARS = 5
 EVENTS_PER_TRANSACTION = 2_000
@@ -199,7 +199,7 @@ def _event(
     organizer_user_id: str,
     now: datetime,
 ) -> tuple[Event, list[TicketType]]:
-    """Real name, text, tags, length and prices; day, venue and one made-up performer by rule."""
+    """Real name, text, tags, length and prices; day, venue, one made-up performer and a number by rule."""
     event_id = event_id_of(number)
     days = number * 618_033 % (365 * YEARS) - 365 * YEARS // 2
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -226,7 +226,7 @@ def _event(
     capacity = model.capacity or sum(ticket_type.quantity for ticket_type in ticket_types)
     event = Event(
         event_id=event_id,
-        event_name=f"{model.event_name} with {made_up_name(number)}"[:200],
+        event_name=f"{model.event_name[:150]} with {made_up_name(number)}, No. {number}",
         description=model.description,
         start_date_time=start,
         end_date_time=start + (model.end_date_time - model.start_date_time),

@@ -192,7 +192,7 @@ def _outcome(
                     "refusal, median",
                     "order, median",
                     "order, 99th percentile",
-                ),  # fmt: skip
+                ),
                 rows=tuple(rows),
             ),
         ),
