@@ -356,6 +356,7 @@ ADMISSIONS: Final = Table(
         VERSION,
     ),
     indexes=(
+        Index("admissions_by_ticket", "admissions", "ticket_id", (), "Was this type issued, so that it stays?"),
         Index("admissions_by_order", "admissions", "order_id", (), "Which admissions did this order bring?"),
         Index("admissions_by_event", "admissions", "event_id", (), "Who attends this event?"),
         Index("admissions_by_user", "admissions", "user_id", ("event_id",), "Which events does this user attend?"),
@@ -443,7 +444,10 @@ ORDER_DETAILS: Final = Table(
         Column("subtotal_amount", INTEGER, check="subtotal_amount = quantity * unit_amount"),
         Column("position", INTEGER),  # 0, 1, … as ordered
     ),
-    indexes=(Index("order_details_by_order", "order_details", "order_id", (), "What is in this order?", lags=False),),
+    indexes=(
+        Index("order_details_by_order", "order_details", "order_id", (), "What is in this order?", lags=False),
+        Index("order_details_by_ticket", "order_details", "ticket_id", (), "Was this type ordered, so that it stays?"),
+    ),
     sql_only=("order_detail_id text generated always as (order_id || '.' || ticket_id) virtual",),
 )
 
@@ -490,6 +494,7 @@ FACTS: Final = Table(
     ),
     indexes=(
         Index("facts_by_organizer", "facts", "organizer_user_id", (), "What happened since, for this organizer?"),
+        Index("facts_by_event", "facts", "event_id", (), "What happened at this event?"),
     ),
 )
 

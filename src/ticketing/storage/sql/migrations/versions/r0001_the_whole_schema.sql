@@ -223,6 +223,8 @@ create table order_details (
   primary key (order_id, ticket_id)
 ) strict, without rowid;
 
+create index order_details_by_ticket on order_details (ticket_id, order_id);
+
 create table payments (
   payment_id text not null,
   order_id text not null references orders (order_id),
@@ -282,6 +284,8 @@ create table admissions (
   primary key (admission_id)
 ) strict, without rowid;
 
+create index admissions_by_ticket on admissions (ticket_id, admission_id);
+
 create index admissions_by_order on admissions (order_id, admission_id);
 
 create index admissions_by_event on admissions (event_id, admission_id);
@@ -330,6 +334,8 @@ create table facts (
 ) strict, without rowid;
 
 create index facts_by_organizer on facts (organizer_user_id, fact_id);
+
+create index facts_by_event on facts (event_id, fact_id) where event_id is not null;
 
 create table leases (
   name text not null,
