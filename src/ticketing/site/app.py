@@ -1,7 +1,5 @@
 """The application: all routes joined, one for the server and for Lambda."""
 
-from typing import Any
-
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,8 +14,8 @@ from ticketing.checkin import api as checkin
 from ticketing.events import api as events
 from ticketing.sales import api as sales
 from ticketing.sales.api.orders import ORDERS_PATH
-from ticketing.sales.api.shown import OrderBody
 from ticketing.site import docs, errors, health
+from ticketing.site.description import completed
 from ticketing.site.front import Front, HandOver
 from ticketing.site.health import Readiness
 from ticketing.site.metrics import Metrics
@@ -88,28 +86,6 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
         shortcuts=frozenset({house.settings.root_path + ORDERS_PATH}),
         log_requests=log_requests,
     )
-    _complete_description(app)
-    return app
-
-
-def _complete_description(app: FastAPI) -> None:
-    """The OpenAPI document also says how to come with a token, and has the body of the one route that reads its body by itself."""
     describe = app.openapi
-
-    def described() -> dict[str, Any]:
-        document = describe()
-        model = OrderBody.model_json_schema(ref_template="#/components/schemas/{model}")
-        components = document["components"]
-        components["schemas"].update(model.pop("$defs", {}))
-        components["schemas"]["OrderBody"] = model
-        components["securitySchemes"] = {
-            "token": {
-                "type": "http",
-                "scheme": "bearer",
-                "description": "A session's token, an API key, a door device's token, or an order's `access_token`.",
-            }
-        }
-        document["security"] = [{}, {"token": []}]
-        return document
-
-    app.openapi = described  # type: ignore[method-assign]
+    app.openapi = lambda: completed(describe())  # type: ignore[method-assign]
+    return app
