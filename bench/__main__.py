@@ -9,13 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from bench.outcome import Options, Outcome, block, brief_block, figures_table, write_outcome
 from bench.progress import say
 from bench.report import MarkersMissing, write_block
-from bench.scenarios import flash, overload, sold_out
+from bench.scenarios import flash, growth, memory, overload, reads, sold_out
 from bench.serve import REPOSITORY
 
 SCENARIOS: Mapping[str, Callable[[Options], Outcome]] = {
     flash.NAME: flash.run,
     sold_out.NAME: sold_out.run,
     overload.NAME: overload.run,
+    reads.NAME: reads.run,
+    growth.NAME: growth.run,
+    memory.NAME: memory.run,
 }
 LOCAL = REPOSITORY / "bench" / "results" / "local"
 PUBLISHED = REPOSITORY / "docs" / "performance"

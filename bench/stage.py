@@ -80,7 +80,7 @@ class Stage:
     def put_on_sale(self, quantities: Sequence[int]) -> list[Offered]:
         """For each quantity an event with one ticket type, on sale now, with a limit for each customer."""
         with self.opened() as opened:
-            return asyncio.run(_put_on_sale(opened.house, quantities))
+            return asyncio.run(put_on_sale(opened.house, quantities))
 
     def left(self, offered: Offered) -> int:
         """How many places the database says are left. Asserts that event and ticket type agree."""
@@ -143,7 +143,8 @@ async def organizer_of(house: House) -> str:
     return admin.user_id
 
 
-async def _put_on_sale(house: House, quantities: Sequence[int]) -> list[Offered]:
+async def put_on_sale(house: House, quantities: Sequence[int], *, price: int = PRICE) -> list[Offered]:
+    """For each quantity an event with one ticket type at this price, on sale now, with a limit for each customer."""
     organizer_user_id = await organizer_of(house)
     offered = []
     for quantity in quantities:
@@ -159,7 +160,7 @@ async def _put_on_sale(house: House, quantities: Sequence[int]) -> list[Offered]
         type_wish = TicketTypeWish(
             ticket_type="General admission",
             description="Standing",
-            price=PRICE,
+            price=price,
             currency="EUR",
             quantity=quantity,
             sale_start_date_time=None,
