@@ -46,7 +46,9 @@ def main(arguments: Sequence[str]) -> int:
         "--full", action="store_true", help="with ten million orders too: long, and needs 30 GB of disk"
     )
     parser.add_argument(
-        "--publish", action="store_true", help="write docs/performance.md, docs/performance/ and the README"
+        "--keep-documents",
+        action="store_true",
+        help="leave docs/performance.md, docs/performance/ and the README alone",
     )
     chosen = parser.parse_args(arguments)
     options = Options(
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
         write_outcome(outcome, LOCAL)
         print(f"\n{outcome.title}\n\n{figures_table(outcome.figures)}\n", flush=True)
         missed += len(outcome.missed)
-        if chosen.publish:
+        if not chosen.keep_documents:
             try:
                 publish(outcome)
             except MarkersMissing as missing:
