@@ -18,7 +18,7 @@ from ticketing.checkin.model import Direction, Scan, Told
 from ticketing.checkin.rules import AlreadyIn
 from ticketing.checkin.store import page_of_devices
 from ticketing.events.api.common import Cursor, Limit
-from ticketing.web.bodies import Body, Identifier, Moment, Name, Shown
+from ticketing.web.bodies import Body, MadeIdentifier, Moment, Name, Shown
 from ticketing.web.once import answer_once
 from ticketing.web.replies import (
     JSON,
@@ -41,7 +41,7 @@ class ScanBody(Body):
 
     code: Annotated[str, Field(min_length=1, max_length=SCANNED_LENGTH_MAX, examples=["7K2M-9XQ4-AB3D"])]
     scan_id: Annotated[
-        Identifier,
+        MadeIdentifier,
         Field(
             description="Made by the door, fresh for each scan; sent again when no answer came.",
             examples=["2f0c6f0e-6d4b-4a52-9d0c-6a3f7f8f3b11"],

@@ -1,5 +1,6 @@
 """What request bodies are made of: strict pydantic models, and how their errors become named fields."""
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -113,6 +114,8 @@ Whole = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
 Identifier = Annotated[str, Field(min_length=1, max_length=64)]
 """The id of a thing. What it may hold is not looked at: one that nobody gave out finds nothing."""
+MadeIdentifier = Annotated[Identifier, AfterValidator(_clean_line)]
+"""An id that a client makes, and that is stored."""
 
 
 Patch = TypeVar("Patch", bound=BaseModel)
@@ -156,6 +159,8 @@ def field_errors(errors: Sequence[Any]) -> Invalid:
         if source is not None:
             location = location[1:]
         if error["type"] == "json_invalid":
+            if error.get("ctx", {}).get("error") == TWICE.code:
+                return Invalid(TWICE)
             location = []
         parts = [str(part).replace("~", "~0").replace("/", "~1")[:100] for part in location]
         pointer = f"?{parts[0]}" if source == "query" and parts else "".join(f"/{part}" for part in parts)
@@ -164,6 +169,24 @@ def field_errors(errors: Sequence[Any]) -> Invalid:
             code, detail = "unknown_parameter", "there is no such parameter"
         found.append(FieldError(pointer, code, detail))
     return Invalid(*found)
+
+
+TWICE = FieldError("", "name_twice", "a name stands twice in one object")
+"""JSON allows it, and readers differ in which of the two counts: a proxy may have looked at the other one."""
+
+
+def has_name_twice(content: bytes) -> bool:
+    """Whether an object somewhere in this JSON, which is sound, has a name twice."""
+    try:
+        json.loads(content, object_pairs_hook=_refuse_twice)
+    except ValueError:
+        return True
+    return False
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError
 
 
 def _first_lower(message: str) -> str:

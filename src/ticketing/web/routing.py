@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ticketing.base.house import House
+from ticketing.web.bodies import TWICE, has_name_twice
 
 
 class StrictJsonRequest(Request):
-    """A request whose JSON has no NaN and no bottomless nesting."""
+    """A request whose JSON has no NaN, no bottomless nesting, and no name twice."""
 
     async def json(self) -> Any:
         """The body as JSON. Raises ValueError, which FastAPI reports as a wrong body."""
@@ -26,6 +27,8 @@ class StrictJsonRequest(Request):
                 self._json = from_json(body, allow_inf_nan=False)
             except ValueError as error:
                 raise json.JSONDecodeError(str(error), "", 0) from error
+            if has_name_twice(body):
+                raise json.JSONDecodeError(TWICE.code, "", 0)
         return self._json
 
 

@@ -13,7 +13,7 @@ from ticketing.accounts.permissions import Right, Unauthenticated, demand
 from ticketing.admission.api import AdmissionShown
 from ticketing.admission.queries import admission_view
 from ticketing.base.changes import Change
-from ticketing.base.errors import Kind, NotFound, Refusal
+from ticketing.base.errors import Invalid, Kind, NotFound, Refusal
 from ticketing.base.house import House
 from ticketing.base.once import AlreadyAnswered
 from ticketing.base.store import Page
@@ -25,7 +25,7 @@ from ticketing.sales.model import Order
 from ticketing.sales.queries import order_view
 from ticketing.sales.store import orders_of, page_of_account, page_of_event
 from ticketing.schema.tables import IDEMPOTENCY
-from ticketing.web.bodies import Shown, field_errors
+from ticketing.web.bodies import TWICE, Shown, field_errors, has_name_twice
 from ticketing.web.once import answer_once, fingerprint_of, kept, key_of, replay
 from ticketing.web.replies import JSON, Answer, limit_of, listed_from, reply, respond
 from ticketing.web.routing import Now, TheHouse, router
@@ -61,6 +61,10 @@ async def answer_order(
         wanted = OrderBody.model_validate_json(body)
     except ValidationError as error:
         raise field_errors(error.errors(include_url=False, include_context=False, include_input=False)) from error
+    if body.count(b'"') != wanted.quotation_marks() and has_name_twice(
+        body
+    ):  # counting spares nearly all a second reading
+        raise Invalid(TWICE)
     content = b""
 
     def keep(order: Order) -> tuple[Change, ...]:
