@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Route
 
 from tests.support.events import BALCONY, CONCERT, KONZERTHAUS
+from tests.support.sales import fresh_key
 from tests.support.world import (
     ADMIN,
     ADMIN_EVENTS,
@@ -44,6 +45,8 @@ from tests.support.world import (
     Case,
     World,
     ask,
+    filled,
+    placed,
     world,
 )
 
@@ -197,6 +200,28 @@ async def test_what_is_somebody_elses_looks_like_what_is_not_there(there: World,
 async def test_what_is_not_there_is_not_found_by_those_who_might_have_it(there: World, case: Case) -> None:
     for caller in sorted(case.may & {ORGANIZER, BUYER, ADMIN, STRANGER}):
         assert (await ask(there, case, caller, missing=True)).status_code == 404, caller
+
+
+HELD_AS_ORGANIZER = tuple(
+    case
+    for case in MATRIX
+    if case.things and ORGANIZER in case.may and REGULAR not in case.may and "api-keys" not in case.route
+)
+
+
+@pytest.mark.parametrize("case", HELD_AS_ORGANIZER, ids=str)
+async def test_who_is_no_organizer_any_more_has_nothing_of_what_was_organized(there: World, case: Case) -> None:
+    there.store.rewind()
+    path = f"/v1/users/{there.ids['ada']}"
+    demoted = await there.api.patch(path, {"user_type": "regular"}, token=there.tokens[ADMIN])
+    assert demoted.status_code == 200, demoted.text
+
+    method, path = placed(there, case)
+    refused = await there.api.call(
+        method, path, filled(there, case.body), token=there.tokens[ORGANIZER], key=fresh_key()
+    )
+
+    assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
 
 
 # nested ids ----------------------------------------------------------------------------------------------------------
