@@ -1,7 +1,7 @@
 """Pure decisions of sales: given facts, a wish and the time, what changes; or a refusal.
 
 The refusals of a sale come in the order in which `docs/refusals.md` lists them. What is left in a pool is not read here: the
-Takes of a decision hold or do not, and `actions.py` says which refusal that is.
+Takes of a decision hold or do not, and `actions/holds.py` says which refusal that is.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,0 +1,21 @@
+"""Use cases of sales: read, decide, commit, answer."""
+
+from ticketing.sales.actions.common import admissions_of
+from ticketing.sales.actions.holds import buyer_of, place_hold
+from ticketing.sales.actions.owners import order_for
+from ticketing.sales.actions.payments import settle, start_payment
+from ticketing.sales.actions.pending import cancel_order, extend_hold
+from ticketing.sales.actions.refunds import confirm_refund, refund_order
+
+__all__ = [
+    "admissions_of",
+    "buyer_of",
+    "cancel_order",
+    "confirm_refund",
+    "extend_hold",
+    "order_for",
+    "place_hold",
+    "refund_order",
+    "settle",
+    "start_payment",
+]

@@ -1,0 +1,160 @@
+"""An order is placed: its places are held, or it is complete at once where it costs nothing."""
+
+from datetime import datetime
+from typing import Any
+
+from ticketing.accounts.model import Principal
+from ticketing.accounts.permissions import Right, demand_own
+from ticketing.base.bounds import POOL_MAX
+from ticketing.base.changes import Change, Insert, Take
+from ticketing.base.errors import FieldError, Invalid, Refusal
+from ticketing.base.house import House
+from ticketing.base.once import Keep, commit_once
+from ticketing.base.store import Busy, Conflict
+from ticketing.events.model import Offer
+from ticketing.sales import rules
+from ticketing.sales.actions.common import (
+    ROUNDS_MAX,
+    admission_changes,
+    fact,
+    is_short,
+)
+from ticketing.sales.expiry import expire_holds
+from ticketing.sales.model import Buyer, Customer, HoldWish, Order, PaymentStatus
+from ticketing.sales.offers import Offers, offers_of
+from ticketing.sales.rules import LimitPerCustomer, SoldOut
+from ticketing.sales.store import (
+    allowance_name,
+    allowance_pool,
+    allowance_record,
+    capacity_pool,
+    guest_id,
+    guest_record,
+    line_record,
+    order_record,
+    ticket_pool,
+)
+from ticketing.schema.tables import (
+    ALLOWANCES,
+    ORDER_DETAILS,
+    ORDERS,
+    USERS,
+)
+
+
+def buyer_of(house: House, who: Principal, customer: Customer | None) -> Buyer:
+    """Who buys: the user who is logged in, or a guest known by the address.
+
+    Raises NotFound for an API key that may not order, Invalid where nobody is named.
+    """
+    user = who.user
+    if user is not None:
+        demand_own(who, Right.CHANGE_OWN_ORDERS)
+    if customer is None:
+        if user is None:
+            raise Invalid(FieldError("/customer", "missing", "is required, unless you are logged in"))
+        customer = Customer(user.email, user.first_name, user.last_name)
+    email = customer.email
+    allowance = allowance_name(house, email)
+    if user is not None:
+        return Buyer(user.user_id, user.user_id, allowance, customer)
+    return Buyer(allowance if "+" not in email else guest_id(house, email), None, allowance, customer)
+
+
+async def place_hold(house: House, wish: HoldWish, buyer: Buyer, *, keep: Keep[Order], now: datetime) -> Order:
+    """The order is stored, its places taken. Raises the refusals of `rules.decide_hold`, then LimitPerCustomer, SoldOut, Busy.
+
+    The offer may be one that was read before: the commit insists on its versions, and a refusal is told from a fresh one only.
+    What is short is told after every hold that ran out gave its places back, from what is left then.
+    """
+    store = house.store
+    offers = offers_of(store)
+    offer = offers.kept(wish.event_id)
+    fresh = offer is None
+    if fresh:
+        offer = await offers.read(store, wish.event_id)
+    order_id = house.new_id("ord", now)
+    short = False
+    for _ in range(ROUNDS_MAX):
+        try:
+            held = rules.decide_hold(
+                wish, offer, buyer, order_id=order_id, hold_seconds=house.settings.hold_seconds, now=now
+            )
+        except Refusal:
+            if fresh:
+                raise
+            offer, fresh = await offers.read(store, wish.event_id), True
+            continue
+        assert offer is not None
+        if short:
+            await _refuse_short(house, held, offer, buyer)
+        order = held.order
+        try:
+            await commit_once(house, (*keep(order), *_hold_changes(house, held, offer, buyer, offers, now=now)))
+        except Conflict as conflict:
+            if conflict.change.table is USERS:
+                offers.remember_guest(buyer.user_id)
+            short = is_short(conflict)
+            if short:
+                await expire_holds(house, now=now)
+            offer, fresh = await offers.read(store, wish.event_id), True
+            continue
+        if buyer.account_user_id is None:
+            offers.remember_guest(buyer.user_id)
+        return order
+    raise Busy
+
+
+def _hold_changes(
+    house: House, held: rules.Held, offer: Offer, buyer: Buyer, offers: Offers, *, now: datetime
+) -> tuple[Change, ...]:
+    """The commit of a hold, in the order of its refusals: the customer's limit, the event's capacity, the ticket types."""
+    order = held.order
+    event_id = order.event_id
+    versions = {ticket_type.ticket_type_id: ticket_type.version for ticket_type in offer.ticket_types}
+    changes: list[Change] = [
+        Take(
+            allowance_pool(event_id, buyer.allowance),
+            order.ticket_count,
+            down_to=-POOL_MAX if held.limit is None else -held.limit,
+            initial=allowance_record(event_id, buyer.allowance),
+        ),
+        Take(capacity_pool(event_id), order.ticket_count, version=offer.event.version),
+    ]
+    for line in order.lines:
+        type_id = line.ticket_type_id
+        changes.append(Take(ticket_pool(type_id), line.quantity, version=versions[type_id]))
+    if buyer.account_user_id is None and not offers.knows_guest(buyer.user_id):
+        changes.append(Insert(USERS, guest_record(buyer.user_id, buyer.customer, now=now)))
+    changes.append(Insert(ORDERS, order_record(order)))
+    for position, line in enumerate(order.lines):
+        changes.append(Insert(ORDER_DETAILS, line_record(order.order_id, line, position)))
+    if order.payment_status is PaymentStatus.COMPLETED:
+        changes += admission_changes(house, order, now=now)
+        changes.append(fact(house, "order.completed", order, offer.event, now=now))
+    return tuple(changes)
+
+
+async def _refuse_short(house: House, held: rules.Held, offer: Offer, buyer: Buyer) -> None:
+    """Nothing, where all can be had as `offer` was just read. Raises LimitPerCustomer, then SoldOut."""
+    order = held.order
+    if held.limit is not None:
+        allowance = await house.store.get(ALLOWANCES, (order.event_id, buyer.allowance))
+        left = held.limit + (0 if allowance is None else int(allowance["balance"]))
+        if left < order.ticket_count:
+            left = max(0, left)
+            raise LimitPerCustomer(
+                f"Each customer may have {held.limit} tickets at this event; {left} more are left to you.",
+                left=left,
+                tickets_per_customer_max=held.limit,
+            )
+    if offer.event.capacity_available < order.ticket_count:
+        raise _sold_out(offer.event.capacity_available)
+    left_of = {ticket_type.ticket_type_id: ticket_type.quantity_available for ticket_type in offer.ticket_types}
+    for line in order.lines:
+        if left_of[line.ticket_type_id] < line.quantity:
+            raise _sold_out(left_of[line.ticket_type_id], ticket_type_id=line.ticket_type_id)
+
+
+def _sold_out(left: int, **facts: Any) -> SoldOut:
+    return SoldOut("Sold out." if left <= 0 else f"Only {left} left.", left=max(0, left), **facts)
