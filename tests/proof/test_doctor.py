@@ -13,7 +13,7 @@ from tests.support.busy import busy_file
 from ticketing.base.changes import Replace
 from ticketing.sales.store import customer_name
 from ticketing.schema.tables import TICKETS
-from ticketing.storage.sql.books import INVARIANTS, REMARKS
+from ticketing.storage.sql.books import BOUNDS, INVARIANTS, REMARKS
 from ticketing.storage.sql.doctor import FINDINGS_PER_CHECK_MAX, Finding, examine, remark
 from ticketing.storage.sql.opening import open_store
 
@@ -300,3 +300,100 @@ def test_a_limit_that_was_lowered_under_what_customers_have_is_no_finding(busy: 
     )
 
     assert doctored(busy, path) == []
+
+
+GROWN = """
+with recursive numbers(number) as (select 1 union all select number + 1 from numbers where number < :count),
+  chosen as (select tickets.event_id, ticket_id, organizer_user_id from tickets join events using (event_id)
+    where status = 'published' limit 1),
+  somebody as (select user_id from users where user_type = 'guest' limit 1)
+insert into {table} {columns} select {values} from numbers, chosen, somebody
+"""
+NOON = "'2027-03-01T12:00:00.000000Z'"
+PAID_ORDERS: tuple[tuple[str, str, str], ...] = (
+    (
+        "orders",
+        "",
+        f"'ord_' || number, event_id, user_id, null, {NOON}, 2500, 'EUR', 'completed', {NOON}, 0, 2500, 0, 'buyer' || number, '', '', "
+        "json_array('pay_' || number), json_array('ref_' || number), null, 1",
+    ),
+    (
+        "order_details",
+        "(order_id, ticket_id, quantity, unit_amount, subtotal_amount, position)",
+        "'ord_' || number, ticket_id, 1, 2500, 2500, 0",
+    ),
+    (
+        "payments",
+        "",
+        f"'pay_' || number, 'ord_' || number, {NOON}, 2500, 'EUR', 'test', 'tx' || number, 'completed', {NOON}, 1",
+    ),
+    (
+        "refunds",
+        "",
+        f"'ref_' || number, 'ord_' || number, 'pay_' || number, {NOON}, 1, 'EUR', '', json_array('adm_' || number), 'completed', 1",
+    ),
+    ("uniques", "", "'transaction#' || organizer_user_id || '#test#tx' || number, 'pay_' || number"),
+    (
+        "admissions",
+        "",
+        "'adm_' || number, event_id, 'ord_' || number, ticket_id, user_id, '', '', '', 'used', 1, 1, "
+        f"{NOON}, null, 'h' || number, {NOON}, 1",
+    ),
+    (
+        "check_ins",
+        "",
+        f"event_id, 's' || number, '', 'adm_' || number, 'entry', 'admitted', '{{}}', null, 'x', {NOON}, {NOON}",
+    ),
+    (
+        "facts",
+        "",
+        f"'fct_' || number, 'order.completed', organizer_user_id, event_id, 'ord_' || number, '{{}}', {NOON}",
+    ),
+    ("allowances", "", "event_id, 'buyer' || number, -1"),
+    ("users", "", f"'usr_' || number, null, 'x', null, '', '', null, null, 'guest', null, null, 0, 1, 50, {NOON}, 1"),
+    (
+        "event_categories",
+        "",
+        f"'cat_' || number, 'c' || number, '0', 0, {NOON}, 1",
+    ),
+)
+
+
+def steps_of(busy: Busy, folder: Path, count: int) -> dict[str, int]:
+    """How many steps of SQLite's machine each invariant takes in a file with so many paid orders more, in hundreds."""
+    path = folder / f"{count}.db"
+    shutil.copyfile(busy.path, path)
+    connection = apsw.Connection(str(path))
+    connection.pragma("foreign_keys", False)
+
+    def customer_of(*arguments: object) -> str:
+        return str(arguments[0])
+
+    connection.create_scalar_function("customer_of", customer_of, 1, deterministic=True)
+    with connection:
+        for table, columns, values in PAID_ORDERS:
+            connection.execute(GROWN.format(table=table, columns=columns, values=values), {"count": count})
+    steps = 0
+
+    def step() -> bool:
+        nonlocal steps
+        steps += 1
+        return False
+
+    connection.set_progress_handler(step, 100)
+    taken: dict[str, int] = {}
+    for truth in INVARIANTS:
+        steps = 0
+        connection.execute(truth.query, BOUNDS).fetchall()
+        taken[truth.name] = steps
+    connection.close()
+    return taken
+
+
+def test_the_work_of_each_invariant_grows_with_the_file_and_no_faster(busy: Busy, tmp_path: Path) -> None:
+    few, many = steps_of(busy, tmp_path, 500), steps_of(busy, tmp_path, 4_000)
+
+    grown = {name: round(many[name] / max(few[name], 1), 1) for name in few if many[name] > 500}
+
+    assert len(grown) > 10
+    assert {name: times for name, times in grown.items() if times > 12} == {}

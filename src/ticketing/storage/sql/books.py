@@ -95,11 +95,14 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
           select orders.event_id, customer_of(customer_email), 1
           from admissions join orders using (order_id) where holds_place
         ),
-        had as (select event_id, customer, sum(places) as places from taken group by event_id, customer)
+        compared as (
+          select event_id, customer, -balance as counted, 0 as had from allowances
+          union all
+          select event_id, customer, 0, places from taken
+        )
         select event_id || ' ' || customer, format('this customer is counted as having %d, but holds or bought %d',
-          coalesce(-balance, 0), coalesce(had.places, 0))
-        from allowances full join had using (event_id, customer)
-        where coalesce(-balance, 0) <> coalesce(had.places, 0)
+          sum(counted), sum(had))
+        from compared group by event_id, customer having sum(counted) <> sum(had)
         """,
         needs_customers=True,
     ),
@@ -187,13 +190,23 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "order_admissions",
         "An order that was paid, or cost nothing, brought as many admissions of each type as it ordered; no other brought any.",
         f"""
-        with issued as (select order_id, ticket_id, count(*) as count from admissions group by order_id, ticket_id)
+        with compared as (
+          select order_id, payment_status, total_amount, ticket_id, quantity as ordered, (
+            select count(*) from admissions
+            where admissions.order_id = orders.order_id and admissions.ticket_id = order_details.ticket_id
+          ) as issued
+          from orders join order_details using (order_id)
+        )
         select order_id, format('is %s and has %d admissions of %s, of which %d were ordered',
-          payment_status, coalesce(issued.count, 0), ticket_id, coalesce(order_details.quantity, 0))
-        from order_details full join issued using (order_id, ticket_id) join orders using (order_id)
-        where coalesce(issued.count, 0) <> case
-          when payment_status in {HAS_TICKETS} or (payment_status = 'cancelled' and total_amount = 0 and issued.count > 0)
-          then coalesce(order_details.quantity, 0) else 0 end
+          payment_status, issued, ticket_id, ordered)
+        from compared where issued <> case
+          when payment_status in {HAS_TICKETS} or (payment_status = 'cancelled' and total_amount = 0 and issued > 0)
+          then ordered else 0 end
+        union all
+        select order_id, format('has the admission %s of %s, which it did not order', admission_id, ticket_id)
+        from admissions where not exists (
+          select 1 from order_details
+          where order_details.order_id = admissions.order_id and order_details.ticket_id = admissions.ticket_id)
         """,
     ),
     Invariant(
@@ -294,22 +307,28 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "payment_lists",
         "An order names exactly the payments that were made for it.",
         """
-        with named as (select order_id, json_each.value as payment_id from orders, json_each(orders.payments))
-        select coalesce(payments.order_id, named.order_id), iif(named.payment_id is null,
-          'does not name its payment ' || payments.payment_id, 'names the payment ' || named.payment_id || ', which is not its own')
-        from payments full join named on named.payment_id = payments.payment_id and named.order_id = payments.order_id
-        where payments.payment_id is null or named.payment_id is null
+        select order_id, format('names the payment %s, which is not its own', json_each.value)
+        from orders, json_each(orders.payments)
+        where not exists (
+          select 1 from payments where payments.payment_id = json_each.value and payments.order_id = orders.order_id)
+        union all
+        select order_id, format('does not name its payment %s', payment_id)
+        from payments join orders using (order_id)
+        where not exists (select 1 from json_each(orders.payments) where json_each.value = payments.payment_id)
         """,
     ),
     Invariant(
         "refund_lists",
         "An order names exactly the refunds that were made for it.",
         """
-        with named as (select order_id, json_each.value as refund_id from orders, json_each(orders.refunds))
-        select coalesce(refunds.order_id, named.order_id), iif(named.refund_id is null,
-          'does not name its refund ' || refunds.refund_id, 'names the refund ' || named.refund_id || ', which is not its own')
-        from refunds full join named on named.refund_id = refunds.refund_id and named.order_id = refunds.order_id
-        where refunds.refund_id is null or named.refund_id is null
+        select order_id, format('names the refund %s, which is not its own', json_each.value)
+        from orders, json_each(orders.refunds)
+        where not exists (
+          select 1 from refunds where refunds.refund_id = json_each.value and refunds.order_id = orders.order_id)
+        union all
+        select order_id, format('does not name its refund %s', refund_id)
+        from refunds join orders using (order_id)
+        where not exists (select 1 from json_each(orders.refunds) where json_each.value = refunds.refund_id)
         """,
     ),
     Invariant(
@@ -379,7 +398,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "Nobody entered with an admission after it was refunded.",
         f"""
         select json_each.value, format('was refunded at %s and let in at %s', refund_date_time, check_ins.created_date_time)
-        from refunds, json_each(refunds.admissions) join check_ins on check_ins.admission_id = json_each.value
+        from refunds cross join json_each(refunds.admissions) cross join check_ins on check_ins.admission_id = json_each.value
         where result = 'admitted' and {_within(":apart", later="check_ins.created_date_time", earlier="refund_date_time")}
         """,
     ),
@@ -409,37 +428,44 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         "search_index",
         "The search index has exactly the listings.",
         """
-        select coalesce(listings.event_id, event_positions.event_id), case
-          when event_positions.event_id is null then 'has a listing that search does not know'
-          when listings.event_id is null then 'has no listing, but search knows it'
-          else 'has a place in the search index, and no words there' end
-        from listings full join event_positions using (event_id)
+        select event_id, iif(position is null,
+          'has a listing that search does not know', 'has a place in the search index, and no words there')
+        from listings left join event_positions using (event_id)
         left join event_search_docsize on event_search_docsize.id = position
-        where event_positions.event_id is null or listings.event_id is null or event_search_docsize.id is null
+        where event_search_docsize.id is null
+        union all
+        select event_id, 'has no listing, but search knows it'
+        from event_positions where not exists (select 1 from listings where listings.event_id = event_positions.event_id)
         """,
     ),
     Invariant(
         "ticket_type_lists",
         "An event names the ticket types that it sells; one that it does not name was withdrawn, with a quantity of nothing.",
         """
-        with named as (select event_id, json_each.value as ticket_id from events, json_each(events.ticket_types))
-        select coalesce(named.ticket_id, tickets.ticket_id), iif(named.ticket_id is null,
-          'is not offered by its event ' || tickets.event_id, 'is offered by ' || named.event_id || ', but is not there')
-        from tickets full join named on named.ticket_id = tickets.ticket_id and named.event_id = tickets.event_id
-        where tickets.ticket_id is null or (named.ticket_id is null and quantity <> 0)
+        select json_each.value, format('is offered by %s, but is not a ticket type of it', event_id)
+        from events, json_each(events.ticket_types)
+        where not exists (
+          select 1 from tickets where tickets.ticket_id = json_each.value and tickets.event_id = events.event_id)
+        union all
+        select ticket_id, format('is not offered by its event %s', event_id)
+        from tickets join events using (event_id)
+        where quantity <> 0 and not exists (
+          select 1 from json_each(events.ticket_types) where json_each.value = tickets.ticket_id)
         """,
     ),
     Invariant(
         "category_mappings",
         "An event's categories are mapped, and found with it while it is public, at its date.",
         """
-        with named as (select event_id, json_each.value as category_id from events, json_each(events.categories))
-        select coalesce(named.event_id, mapped.event_id), iif(named.category_id is null,
-          'is mapped to ' || mapped.category_id || ', which it does not name',
-          'names ' || named.category_id || ', which it is not mapped to')
-        from event_category_mapping as mapped
-        full join named on named.event_id = mapped.event_id and named.category_id = mapped.category_id
-        where named.category_id is null or mapped.category_id is null
+        select event_id, format('names %s, which it is not mapped to', json_each.value)
+        from events, json_each(events.categories)
+        where not exists (
+          select 1 from event_category_mapping as mapped
+          where mapped.event_id = events.event_id and mapped.category_id = json_each.value)
+        union all
+        select event_id, format('is mapped to %s, which it does not name', category_id)
+        from event_category_mapping join events using (event_id)
+        where not exists (select 1 from json_each(events.categories) where json_each.value = category_id)
         union all
         select event_id, format('is %s at %s, and found under %s as %s at %s', status, events.start_date_time, category_id,
           iif(live_category is null, 'hidden', 'public'), mapped.start_date_time)

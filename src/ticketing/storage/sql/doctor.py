@@ -104,6 +104,7 @@ class _Snapshot:
 
     def __init__(self, path: Path, customer_of: CustomerOf | None) -> None:
         self._connection = connect(path, readonly=True)
+        self._connection.pragma("temp_store", "file")  # what is sorted may be as large as the file
         self._knows_customers = customer_of is not None
         if customer_of is not None:
             name = customer_of
