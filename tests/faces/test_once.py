@@ -2,13 +2,25 @@
 
 import pytest
 
-from tests.support.houses import Api, make_house
+from tests.support.houses import Api, StandingClock, make_house
+from tests.support.meanwhile import MeanwhileStore
 from tests.support.sales import Till, kind, put_on_sale
+from ticketing.storage.memory import MemoryStore
 
 
 @pytest.fixture
-async def till() -> Till:
-    api = Api(make_house())
+def clock() -> StandingClock:
+    return StandingClock()
+
+
+@pytest.fixture
+def meanwhile() -> MeanwhileStore:
+    return MeanwhileStore(MemoryStore())
+
+
+@pytest.fixture
+async def till(meanwhile: MeanwhileStore, clock: StandingClock) -> Till:
+    api = Api(make_house(meanwhile, clock=clock))
     return Till(api, await put_on_sale(api.house, kind()))
 
 
@@ -42,3 +54,19 @@ async def test_the_key_of_another_request_is_refused_though_there_is_nothing_lef
     refused = await till.cancel(order, key="extend")
 
     assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
+
+
+async def test_what_somebody_else_did_at_this_moment_is_told_as_they_did_it(
+    till: Till, meanwhile: MeanwhileStore, clock: StandingClock
+) -> None:
+    payment = await till.promised(await till.held(1))
+
+    async def confirmed_by_a_colleague() -> None:
+        clock.move(minutes=1)
+        assert (await till.confirm(payment, key="a colleague's")).status_code == 200
+
+    meanwhile.meanwhile = confirmed_by_a_colleague
+    told = await till.confirm(payment, key="mine")
+
+    assert told.status_code == 200
+    assert told.json()["completed_date_time"] == "2027-03-01T12:01:00Z"

@@ -146,6 +146,8 @@ async def answer_once(
         if first is None:
             raise
         return first
-    if answers:
-        return respond(answers[-1])
-    return await answered() or respond(render(done))  # nothing was left to do: perhaps this very request did it before
+    first = await answered()
+    if first is None:  # nothing was left to do, so that nothing was committed along
+        return respond(render(done))
+    is_ours = bool(answers) and first.body == (b"" if answers[-1].body is None else encoded(answers[-1].body))
+    return respond(answers[-1]) if is_ours else first
