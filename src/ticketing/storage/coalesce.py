@@ -7,7 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ticketing.base.bounds import COMMITS_PER_BATCH_MAX, COMMITS_WAITING_MAX
 from ticketing.base.changes import Change
@@ -40,8 +40,25 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class StagingEngine(Engine, Protocol):
+    """An engine that can do a batch in three steps, of which only the first and the last may wait for others or for the disk.
+
+    Planning a batch and handing its rows over is work for Python. Done in a second thread it would fight for Python's lock with the
+    requests, a dozen times in each batch; done between two turns of the event loop it fights with nobody.
+    """
+
+    def begin(self) -> bool: ...
+
+    def stage(self, commits: Sequence[Sequence[Change]]) -> list[Exception | None]: ...
+
+    def finish(self) -> bool: ...
+
+    def abandon(self) -> None: ...
+
+
 class CoalescedStore:
-    """The storage port over an engine whose commits are written in batches by one thread."""
+    """The storage port over an engine whose commits are written in batches; what may wait for the disk has a thread."""
 
     def __init__(
         self, engine: Engine, *, waiting_max: int = COMMITS_WAITING_MAX, batch_max: int = COMMITS_PER_BATCH_MAX
@@ -77,16 +94,13 @@ class CoalescedStore:
         await future
 
     async def _write_all(self) -> None:
-        loop = asyncio.get_running_loop()
         waiting = self._waiting
         try:
             while waiting:
                 batch = [waiting.popleft() for _ in range(min(len(waiting), self._batch_max))]
                 self.batch_sizes[len(batch)] = self.batch_sizes.get(len(batch), 0) + 1
                 try:
-                    outcomes: Sequence[Exception | None] = await loop.run_in_executor(
-                        self._thread, self.engine.apply, [changes for changes, _ in batch]
-                    )
+                    outcomes = await self._written([changes for changes, _ in batch])
                 except Exception as error:
                     outcomes = [error] * len(batch)
                 for (_, future), outcome in zip(batch, outcomes, strict=True):
@@ -98,6 +112,20 @@ class CoalescedStore:
                         future.set_exception(outcome)
         finally:
             self._writing = None
+
+    async def _written(self, commits: Sequence[Sequence[Change]]) -> Sequence[Exception | None]:
+        engine = self.engine
+        run = asyncio.get_running_loop().run_in_executor
+        if not isinstance(engine, StagingEngine):
+            return await run(self._thread, engine.apply, commits)
+        if not await run(self._thread, engine.begin):
+            return [Busy() for _ in commits]
+        try:
+            outcomes = engine.stage(commits)
+        except Exception:  # one of them is at fault, or met a taken key: `apply` finds out which
+            await run(self._thread, engine.abandon)
+            return await run(self._thread, engine.apply, commits)
+        return outcomes if await run(self._thread, engine.finish) else [Busy() for _ in commits]
 
     async def between_batches(self, work: Callable[[Engine], None]) -> None:
         """`work` is done by the writer's thread, when no batch is being written: what only the writer may do to the file."""

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import apsw
 import orjson
@@ -18,7 +18,7 @@ from ticketing.storage.cursors import position_of, read_position, sort_columns, 
 from ticketing.storage.sql.batch import Batch, ItemName, State, state_of
 from ticketing.storage.sql.rows import shape_of
 from ticketing.storage.sql.statements import (
-    insert_rows,
+    insert_row,
     move_pools,
     read_states,
     remove_rows,
@@ -130,6 +130,7 @@ class SqliteEngine:
         except (apsw.NotADBError, apsw.CorruptError) as error:
             raise DamagedFile(f"{path} is not a whole SQLite database: {error}. Restore a backup.") from error
         self.wal_pages = 0
+        self._staged = 0
         """How long the log is."""
         self._wal_pages_tended = 0
         self.writer.set_wal_hook(self._note_wal)
@@ -224,31 +225,67 @@ class SqliteEngine:
             return self._transaction(commits, read_inserts=True)
 
     def _transaction(self, commits: Sequence[Sequence[Change]], *, read_inserts: bool) -> list[Exception | None]:
-        writer = self.writer
-        writer.execute("begin immediate")
+        self.writer.execute("begin immediate")
         try:
-            batch = Batch(self._read_states(commits, read_inserts=read_inserts))
-            outcomes: list[Exception | None] = []
-            accepted = 0
-            for changes in commits:
-                if batch.needs_round(changes):
-                    self._write(batch)
-                failed = batch.failing(changes)
-                if failed is None:
-                    batch.accept(changes)
-                    accepted += 1
-                    outcomes.append(None)
-                else:
-                    failed = self._first_failing(batch, changes, failed)
-                    outcomes.append(Conflict(failed, self._found(batch, failed)))
-            if accepted:
-                self._write(batch)
-            writer.execute("commit" if accepted else "rollback")
+            outcomes = self.stage(commits, read_inserts=read_inserts)
+            self._end()
         except BaseException:
-            if writer.in_transaction:
-                writer.execute("rollback")
+            self.abandon()
             raise
         return outcomes
+
+    # The same in three steps, of which only the first and the last may wait ---------------------------------------------
+
+    def begin(self) -> bool:
+        """A transaction is open and nobody else writes. False where that cannot be: nothing can be written now."""
+        try:
+            self.writer.execute("begin immediate")
+        except _CANNOT_WRITE as error:
+            log.error("store.cannot_write", error=str(error))
+            return False
+        return True
+
+    def stage(self, commits: Sequence[Sequence[Change]], *, read_inserts: bool = False) -> list[Exception | None]:
+        """Every commit that holds is written in the open transaction; for each commit, None or why it did not happen.
+
+        After an exception the transaction is to be abandoned.
+        """
+        batch = Batch(self._read_states(commits, read_inserts=read_inserts))
+        outcomes: list[Exception | None] = []
+        self._staged = 0
+        for changes in commits:
+            if batch.needs_round(changes):
+                self._write(batch)
+            failed = batch.failing(changes)
+            if failed is None:
+                batch.accept(changes)
+                self._staged += 1
+                outcomes.append(None)
+            else:
+                failed = self._first_failing(batch, changes, failed)
+                outcomes.append(Conflict(failed, self._found(batch, failed)))
+        if self._staged:
+            self._write(batch)
+        return outcomes
+
+    def finish(self) -> bool:
+        """What was staged is durable. False where it cannot be written: then nothing of it happened."""
+        try:
+            self._end()
+        except _CANNOT_WRITE as error:
+            log.error("store.cannot_write", error=str(error))
+            self.abandon()
+            return False
+        self._tend_wal()
+        return True
+
+    def abandon(self) -> None:
+        """No transaction is open, and nothing of the last one happened."""
+        if self.writer.in_transaction:
+            self.writer.execute("rollback")
+
+    def _end(self) -> None:
+        self.writer.execute("commit" if self._staged else "rollback")
 
     def _read_states(self, commits: Sequence[Sequence[Change]], *, read_inserts: bool) -> dict[ItemName, State]:
         wanted: dict[Table, dict[Key, str]] = {}
@@ -315,11 +352,8 @@ class SqliteEngine:
         for table in sorted({*writes.inserts, *writes.claims}, key=lambda table: places[table.name]):
             if table in writes.inserts:
                 self._insert(table, writes.inserts[table], claim=False)
-                if self.writer.changes() != len(writes.inserts[table]):
-                    raise _TakenKey
             if table in writes.claims:
                 self._insert(table, writes.claims[table], claim=True)
-                self._expect(len(writes.claims[table]))
         for table in writes.replaces:
             to_row = shape_of(table).to_row
             run(replace_rows(table), [to_row(record) for record in writes.replaces[table]])
@@ -328,13 +362,14 @@ class SqliteEngine:
         writes.clear()
 
     def _insert(self, table: Table, records: Sequence[Record], *, claim: bool) -> None:
-        """One statement for all: a column that is the same in every row is a parameter, which is cheaper than JSON."""
-        columns = shape_of(table).to_columns(records)
-        count = len(records)
-        varying = tuple(place for place, values in enumerate(columns) if values.count(values[0]) != count) or (0,)
-        constants = [values[0] for place, values in enumerate(columns) if place not in varying]
-        document = orjson.dumps(list(zip(*(columns[place] for place in varying), strict=True))).decode()
-        self.writer.execute(insert_rows(table, varying, claim=claim), (*constants, document))
+        try:
+            self.writer.executemany(
+                insert_row(table, claim=claim), zip(*shape_of(table).to_columns(records), strict=True)
+            )
+        except apsw.ConstraintError as error:
+            if cast(Any, error).extendedresult == apsw.SQLITE_CONSTRAINT_PRIMARYKEY:
+                raise _TakenKey from error
+            raise
 
     def _run(self, statement: str, rows: Sequence[Any]) -> None:
         self.writer.execute(statement, (orjson.dumps(rows).decode(),))

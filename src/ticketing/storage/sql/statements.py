@@ -1,27 +1,21 @@
-"""The statements that write many rows at once: one JSON parameter each, so that a batch costs one call for each table."""
+"""The statements that write many rows at once: one call for each table of a batch."""
 
-from functools import cache, lru_cache
+from functools import cache
 
 from ticketing.base.tables import Kind, Table
 
 
-@lru_cache(maxsize=1_000)
-def insert_rows(table: Table, varying: tuple[int, ...], *, claim: bool = False) -> str:
-    """Inserts rows of which only the columns at the places `varying` differ; the others come as parameters before the rows.
-
-    Rows whose key is taken are left out, which the count of changes tells; with `claim` they are written over: who may claim
-    was decided before, in the same transaction.
+@cache
+def insert_row(table: Table, *, claim: bool) -> str:
+    """Inserts a row, and fails where its key is taken; with `claim` it is written over what stands there: who may claim was
+    decided before, in the same transaction.
     """
     names = table.column_names
-    values = [f"r.value ->> {varying.index(place)}" if place in varying else "?" for place in range(len(names))]
-    conflict = "do nothing"
-    if claim:
-        changed = ", ".join(f"{name} = excluded.{name}" for name in names if name not in table.key)
-        conflict = f"({', '.join(table.key)}) do update set {changed}"
-    return (
-        f"insert into {table.name} ({', '.join(names)}) select {', '.join(values)} from json_each(?) as r "
-        f"where true on conflict {conflict}"
-    )
+    statement = f"insert into {table.name} ({', '.join(names)}) values ({', '.join('?' * len(names))})"
+    if not claim:
+        return statement
+    changed = ", ".join(f"{name} = excluded.{name}" for name in names if name not in table.key)
+    return f"{statement} on conflict ({', '.join(table.key)}) do update set {changed}"
 
 
 @cache
