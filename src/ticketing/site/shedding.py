@@ -84,7 +84,9 @@ class Shedding:
     def _resume(self, loop: AbstractEventLoop) -> None:
         now = loop.time()
         paused = self._paused
-        while paused and paused[0][0] <= now:
-            paused.popleft()[1]()
-        if paused:
-            loop.call_later(TICK_SECONDS, self._resume, loop)
+        try:
+            while paused and paused[0][0] <= now:
+                paused.popleft()[1]()
+        finally:  # whatever became of one connection, the others are read again
+            if paused:
+                loop.call_later(TICK_SECONDS, self._resume, loop)
