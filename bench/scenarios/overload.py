@@ -19,6 +19,7 @@ FACTOR = 10
 OPEN_LOOP_CONNECTIONS = 4_096
 KEPT_SHARE_AIM = 0.9
 REFUSAL_AIM_MS = 50.0
+WARMUP_SECONDS = 0.5
 REFUSED = "503"
 
 
@@ -68,6 +69,7 @@ def _closed(server: Server, offered: Offered, name: str, *, connections: int, se
         requests=(request,),
         connections=connections,
         seconds=seconds,
+        warmup_seconds=WARMUP_SECONDS,
         server_pid=server.pid,
     )
 
@@ -83,6 +85,7 @@ def _open(server: Server, offered: Offered, name: str, rate: float, options: Opt
         requests=(request,),
         connections=OPEN_LOOP_CONNECTIONS,
         seconds=options.seconds,
+        warmup_seconds=WARMUP_SECONDS,
         rate_per_second=round(rate),
         backlog_max=0,  # Who finds no free connection is not sent: there the generator ends, and not the server.
         server_pid=server.pid,
@@ -201,8 +204,9 @@ def _outcome(
             f"Ten times the clients: {FACTOR * PEAK_CONNECTIONS:,} connections, each of which sends its next order as soon as it "
             "has an answer, also where the answer says to wait a second. Ten times the requests: ten times the orders per second "
             f"of the peak fall due on {OPEN_LOOP_CONNECTIONS:,} connections, whether or not the server keeps up; what finds no "
-            "free connection is due and not sent. The generator shares the machine with the server, so that whatever it takes "
-            "is missing there.",
+            "free connection is due and not sent. The first half second of each is left out, in which all "
+            "connections come at once and some refusals take a fifth of a second. The generator shares the machine with the "
+            "server, so that whatever it takes is missing there.",
         ),
         values=values,
         charts={

@@ -240,9 +240,14 @@ async def test_whoever_does_not_wait_is_read_more_slowly_and_answered_all_the_sa
         assert asyncio.get_running_loop().time() - began >= 0.2
 
 
-async def test_refusals_to_those_who_do_not_wait_are_spread_over_time(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("flood", "seconds"), [(10, 4 / 20), (2, 2 / 20 + 2 / 10)])
+async def test_refusals_to_those_who_do_not_wait_are_spread_over_time_more_so_in_a_flood(
+    monkeypatch: pytest.MonkeyPatch, flood: int, seconds: float
+) -> None:
     monkeypatch.setattr(shedding, "PAUSE_SECONDS_MIN", 0.01)
     monkeypatch.setattr(shedding, "REFUSALS_PER_SECOND_MAX", 20)
+    monkeypatch.setattr(shedding, "REFUSALS_PER_SECOND_IN_FLOOD", 10)
+    monkeypatch.setattr(shedding, "FLOOD", flood)
     turns: list[float] = []
     loop = asyncio.get_running_loop()
     crowd = Shedding(Metrics(None), path="/v1/orders", root_path="", places=PLACES)
@@ -252,4 +257,4 @@ async def test_refusals_to_those_who_do_not_wait_are_spread_over_time(monkeypatc
         crowd.when_its_turn_comes(loop, lambda: turns.append(loop.time() - began))
     await until(lambda: len(turns) == 5)
 
-    assert turns[-1] >= 4 / 20
+    assert turns[-1] >= seconds
