@@ -275,7 +275,23 @@ def test_help_is_quick_since_it_imports_no_command(here: Site) -> None:
 
 
 def test_the_settings_are_listed_for_programs_without_secrets(here: Site) -> None:
-    listed = json.loads(here.run("config", "check", "--json", port="8123").stdout)
+    checked = here.run("config", "check", "--json", port="8123", smtp_url="smtp://ada:hunter22@mail.example")
+    listed = json.loads(checked.stdout)["settings"]
 
+    assert checked.returncode == 0
     assert (listed["port"]["value"], listed["port"]["source"]) == (8123, "TICKET_PORT")
     assert (listed["admin_password"]["value"], listed["admin_password"]["is_set"]) == (None, True)
+    assert "hunter22" not in checked.stdout
+
+
+def test_wrong_settings_are_listed_with_the_right_ones_and_end_with_1(here: Site) -> None:
+    (here.folder / "ticket.toml").write_text("port = 70000\nhold_seconds = 600\n")
+
+    checked = here.run("config", "check", test_mod="on")
+
+    assert checked.returncode == 1
+    assert [line.split() for line in checked.stdout.splitlines() if "TICKET_HOLD_SECONDS " in line] == [
+        ["TICKET_HOLD_SECONDS", "600", "ticket.toml"]
+    ]
+    assert "wrong: ticket.toml: port must be a whole number from 1 to 65535" in checked.stdout
+    assert "worth a look: TICKET_TEST_MOD is set, but there is no such setting" in checked.stdout

@@ -246,6 +246,16 @@ class Config:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All settings as far as they can be read. `wrong` has those that cannot, which have their default in `config`."""
+
+    config: Config
+    problems: tuple[str, ...]
+    wrong: frozenset[str]
+    file: Path | None
+
+
 def read_config(
     environment: Mapping[str, str],
     *,
@@ -258,8 +268,23 @@ def read_config(
     The file is the one that `TICKET_CONFIG` names, or `ticket.toml` in `folder` where there is one. `defaults` replace those of
     `SETTINGS`. Raises ConfigWrong with every wrong setting.
     """
+    found = survey(environment, folder=folder, given=given, defaults=defaults)
+    if found.problems:
+        raise ConfigWrong(found.problems)
+    return found.config
+
+
+def survey(
+    environment: Mapping[str, str],
+    *,
+    folder: Path,
+    given: Mapping[str, str] | None = None,
+    defaults: Mapping[str, Value] | None = None,
+) -> Survey:
+    """What `read_config` reads, and every wrong setting beside it."""
     problems: list[str] = []
-    file_name, document = _document(environment, folder, problems)
+    file, document = _document(environment, folder, problems)
+    file_name = FILE_NAME if file is None else file.name
     unknown = sorted(document.keys() - BY_NAME.keys())
     problems += [f"{file_name}: there is no setting {name}{_near(name, BY_NAME)}." for name in unknown]
     variables = {setting.variable for setting in SETTINGS} | {FILE_VARIABLE}
@@ -267,46 +292,45 @@ def read_config(
     notes = tuple(f"{name} is set, but there is no such setting{_near(name, variables)}." for name in strange)
     values: dict[str, Value] = {}
     sources: dict[str, str] = {}
+    wrong: set[str] = set()
     for setting in SETTINGS:
         name = setting.name
+        values[name] = (defaults or {}).get(name, setting.default)
         raw: object
         if given is not None and name in given:
-            raw, source = given[name], "command line"
+            raw, sources[name] = given[name], "command line"
         elif environment.get(setting.variable, ""):
-            raw, source = environment[setting.variable], setting.variable
+            raw, sources[name] = environment[setting.variable], setting.variable
         elif name in document:
-            raw, source = document[name], file_name
+            raw, sources[name] = document[name], file_name
         else:
-            values[name] = (defaults or {}).get(name, setting.default)
             sources[name] = DEFAULT
             continue
         try:
             values[name] = setting.read(_text(raw))
-            sources[name] = source
-        except Wrong as wrong:
-            label = setting.variable if source == setting.variable else f"{source}: {name}"
+        except Wrong as why:
+            wrong.add(name)
+            label = setting.variable if sources[name] == setting.variable else f"{sources[name]}: {name}"
             told = (
                 "" if setting.is_secret or name == "database_url" else f" (it is {raw!r})"
             )  # a URL may hold a password
-            problems.append(f"{label} {wrong}{told}.")
-    if problems:
-        raise ConfigWrong(tuple(problems))
-    return Config(values, sources, notes)
+            problems.append(f"{label} {why}{told}.")
+    return Survey(Config(values, sources, notes), tuple(problems), frozenset(wrong), file)
 
 
-def _document(environment: Mapping[str, str], folder: Path, problems: list[str]) -> tuple[str, dict[str, Any]]:
-    """The name of the TOML file and what it says; nothing where there is none."""
+def _document(environment: Mapping[str, str], folder: Path, problems: list[str]) -> tuple[Path | None, dict[str, Any]]:
+    """The TOML file and what it says; nothing where there is none."""
     named = environment.get(FILE_VARIABLE, "")
     path = folder / (named or FILE_NAME)
     if not named and not path.exists():
-        return FILE_NAME, {}
+        return None, {}
     try:
-        return path.name, tomllib.loads(path.read_text(encoding="utf-8"))
+        return path, tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         problems.append(f"{FILE_VARIABLE}: {path} cannot be read: {error.strerror}.")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"{path.name} is not TOML: {error}.")
-    return path.name, {}
+    return path, {}
 
 
 def _text(raw: object) -> str:
@@ -331,4 +355,10 @@ def shown(config: Config, setting: Setting) -> str:
         return "on" if value else "off"
     if value is None or value == "":
         return config.base_url if setting.name == "base_url" else setting.shown_default
-    return str(value)
+    return without_password(str(value)) if setting.name == "database_url" else str(value)
+
+
+def without_password(url: str) -> str:
+    """The URL for the eye: neither the password that stands before its host nor one among its options."""
+    bare = re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", url)
+    return re.sub(r"(?i)([?&][a-z_]*(?:password|secret|token|key)[a-z_]*=)[^&]*", r"\1***", bare)

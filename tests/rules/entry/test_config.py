@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ticketing.entry.config import SETTINGS, Config, ConfigWrong, read_config, shown
+from ticketing.entry.config import SETTINGS, Config, ConfigWrong, read_config, shown, survey, without_password
 
 SECRET = "nqT3vKxWcZ1mYb7LpR9sUe5hGd2jAf8o"
 
@@ -186,3 +186,27 @@ def test_actions_get_what_was_set(tmp_path: Path) -> None:
         True,
     )
     assert settings.root_path == "/dev"
+
+
+@pytest.mark.parametrize(
+    ("url", "seen"),
+    [
+        ("sqlite:////srv/ticket.db", "sqlite:////srv/ticket.db"),
+        ("postgresql://ada:hunt:er22@db:5432/ticket", "postgresql://ada:***@db:5432/ticket"),
+        ("postgresql://:hunter22@db/ticket", "postgresql://:***@db/ticket"),
+        ("postgresql://ada@db/ticket?sslmode=require", "postgresql://ada@db/ticket?sslmode=require"),
+        ("postgresql://db/t?user=ada&password=hunter22&x=1", "postgresql://db/t?user=ada&password=***&x=1"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, seen: str) -> None:
+    assert without_password(url) == seen
+
+
+def test_a_survey_has_what_can_be_read_beside_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "ticket.toml").write_text("workers = 0\nhold_seconds = 60\n")
+
+    found = survey({"TICKET_PORT": "no"}, folder=tmp_path)
+
+    assert (found.wrong, len(found.problems)) == (frozenset({"port", "workers"}), 2)
+    assert (found.config.number("hold_seconds"), found.config.number("port")) == (60, 8000)
+    assert (found.config.sources["workers"], found.file) == ("ticket.toml", tmp_path / "ticket.toml")
