@@ -20,7 +20,7 @@ from ticketing.base.changes import Insert
 from ticketing.base.house import House
 from ticketing.base.ids import from_int
 from ticketing.base.tables import Record, Table
-from ticketing.entry.server import OpenHouse
+from ticketing.entry.opening import OpenHouse
 from ticketing.events import listing
 from ticketing.events.actions.categories import ensure_category
 from ticketing.events.commits import insertion

@@ -17,7 +17,7 @@ from bench.progress import say
 from bench.stage import STAGES, Offered, Stage, begin, put_on_sale
 from ticketing.base.changes import Change
 from ticketing.base.house import House
-from ticketing.entry.server import OpenHouse
+from ticketing.entry.opening import OpenHouse
 from ticketing.sales.api.orders import answer_order
 from ticketing.storage.coalesce import CoalescedStore
 from ticketing.storage.sql.migrate import latest_revision

@@ -20,7 +20,8 @@ from ticketing.accounts.store import read_user_by_email
 from ticketing.base.house import House
 from ticketing.entry.config import Config, read_config
 from ticketing.entry.keeping import look_over
-from ticketing.entry.server import OpenHouse, open_house, prepare
+from ticketing.entry.opening import OpenHouse, open_house
+from ticketing.entry.server import prepare
 from ticketing.events.commits import insertion
 from ticketing.events.model import EventWish, TicketTypeWish
 from ticketing.events.rules import event_with, new_event, new_ticket_type, published_event

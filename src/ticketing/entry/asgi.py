@@ -7,7 +7,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ticketing.entry.config import ConfigWrong, read_config
 from ticketing.entry.logs import set_up_logs
-from ticketing.entry.server import CANNOT_START, fail, make_app, open_house, prepare
+from ticketing.entry.opening import CANNOT_START, open_house
+from ticketing.entry.server import fail, make_app, prepare
 
 
 def app() -> ASGIApp:

@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -43,8 +44,8 @@ class Job:
     run: Callable[[datetime], Awaitable[int]]
 
 
-def jobs_of(house: House, purge: Purge) -> tuple[Job, ...]:
-    """All jobs of a server."""
+def jobs_of(house: House, purge: Purge | None) -> tuple[Job, ...]:
+    """All jobs of a house, whether a server or a timer runs them."""
 
     async def holds_ran_out(now: datetime) -> bool:
         return bool(await run_out_holds(house.store, now=now, limit=1))
@@ -55,13 +56,15 @@ def jobs_of(house: House, purge: Purge) -> tuple[Job, ...]:
     async def always(_now: datetime) -> bool:
         return True
 
-    async def purge_aside(now: datetime) -> int:
-        return await asyncio.to_thread(purge, now)
+    jobs = [Job("holds", SWEEP_SECONDS, SWEEP_SECONDS, holds_ran_out, sweep)]
+    if purge is not None:
+        aside = partial(_aside, purge)
+        jobs.append(Job("purge", PURGE_SECONDS, FIRST_PURGE_SECONDS, always, aside))
+    return tuple(jobs)
 
-    return (
-        Job("holds", SWEEP_SECONDS, SWEEP_SECONDS, holds_ran_out, sweep),
-        Job("purge", PURGE_SECONDS, FIRST_PURGE_SECONDS, always, purge_aside),
-    )
+
+async def _aside(purge: Purge, now: datetime) -> int:
+    return await asyncio.to_thread(purge, now)
 
 
 async def run_once(house: House, job: Job, *, holder: str) -> int | None:

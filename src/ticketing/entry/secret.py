@@ -10,7 +10,6 @@ from ticketing.base.house import House, Keys
 from ticketing.base.store import Conflict
 from ticketing.entry.config import SECRET_LENGTH_MIN
 from ticketing.schema.tables import UNIQUES
-from ticketing.storage.sql.backup import new_partial, put_in_place
 
 MARKER: Final = "secret#fingerprint"
 """The row of `uniques` that names the secret with which the data was made, by a fingerprint that tells nothing else."""
@@ -53,6 +52,8 @@ def load_secret(database: Path, *, given: str | None) -> bytes:
 
 def store_secret(path: Path, secret: str) -> None:
     """The secret is in this file, durable, for its owner alone; one that is there already stays."""
+    from ticketing.storage.sql.backup import new_partial, put_in_place  # on AWS there is no file, nor the driver of one
+
     partial = new_partial(path)
     try:
         partial.write_text(secret + "\n", encoding="ascii")

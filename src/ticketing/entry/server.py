@@ -10,8 +10,6 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
 
@@ -22,21 +20,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ticketing.accounts.actions import ensure_admin
 from ticketing.base.errors import Refusal
-from ticketing.base.house import House, Keys
 from ticketing.entry.config import BY_NAME, Config
 from ticketing.entry.jobs import Jobs, jobs_of
 from ticketing.entry.logs import set_up_logs
+from ticketing.entry.opening import CANNOT_START, OpenHouse, open_house
 from ticketing.entry.protocol import SHEDDING, BoundedProtocol
-from ticketing.entry.secret import SecretMissing, SecretWrong, load_secret, refuse_other_secret
-from ticketing.gateways.clock import SystemClock, SystemEntropy
+from ticketing.entry.secret import refuse_other_secret
 from ticketing.site.app import build_app
-from ticketing.storage.coalesce import CoalescedStore
 from ticketing.storage.sql.backup import create_private
-from ticketing.storage.sql.opening import CANNOT_OPEN, open_store, search_of
-from ticketing.storage.sql.purge import purge
-
-CANNOT_START: Final = (*CANNOT_OPEN, SecretMissing, SecretWrong)
-"""Why a house does not open. Each says in its message what is wrong and what to do."""
 
 BACKLOG: Final = 4096
 """Connections that may wait to be accepted: the beginning of a sale brings them all at once. The kernel may lower it."""
@@ -54,31 +45,6 @@ ALLOCATIONS_BEFORE_COLLECTION: Final = 20_000
 """An order makes some hundred objects and leaves no cycles: looking for some after every 700 objects, as Python does, finds nothing."""
 OPEN_FILES: Final = 65_536
 """A connection is an open file, and the usual limit of 1,024 is few for a sale."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenHouse:
-    """A house over its store, to be closed when done."""
-
-    house: House
-    store: CoalescedStore
-    database: Path
-
-
-def open_house(config: Config) -> OpenHouse:
-    """The house of these settings; store and secret are made where there are none. Raises what `CANNOT_START` lists."""
-    database = config.database
-    keys = Keys(load_secret(database, given=config.optional("secret")))
-    store = open_store(database)
-    house = House(
-        store=store,
-        search=search_of(store),
-        clock=SystemClock(),
-        entropy=SystemEntropy(),
-        keys=keys,
-        settings=config.settings(),
-    )
-    return OpenHouse(house, store, database)
 
 
 async def prepare(opened: OpenHouse, config: Config) -> None:
@@ -134,7 +100,7 @@ class WithLifespan:
             return
         await receive()
         opened = self._opened
-        jobs = Jobs(opened.house, jobs_of(opened.house, lambda now: purge(opened.database, now=now)))
+        jobs = Jobs(opened.house, jobs_of(opened.house, opened.purge))
         jobs.start()
         scope["state"][SHEDDING] = self._app.state.shedding  # the server hands it to the protocol of each connection
         await send({"type": "lifespan.startup.complete"})

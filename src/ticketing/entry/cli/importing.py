@@ -13,7 +13,8 @@ from ticketing.base.errors import Refusal
 from ticketing.entry.cli.common import FOUND, Progress, as_json, configured, fail, progress
 from ticketing.entry.config import Config
 from ticketing.entry.logs import set_up_logs
-from ticketing.entry.server import CANNOT_START, open_house, prepare
+from ticketing.entry.opening import CANNOT_START, open_house
+from ticketing.entry.server import prepare
 from ticketing.importing.actions import Loaded, load
 from ticketing.importing.events_csv import read_events_csv
 from ticketing.importing.model import Import

@@ -43,9 +43,10 @@ def demo(host: str | None, port: str | None) -> None:
     config = configured(given=_given(host=host, port=port), defaults={"test_mode": True})
     from ticketing.entry import server
     from ticketing.entry.demo import load_demo
+    from ticketing.entry.opening import OpenHouse
     from ticketing.storage.sql.opening import tidy_search
 
-    async def prepare(opened: server.OpenHouse) -> None:
+    async def prepare(opened: OpenHouse) -> None:
         if await load_demo(opened.house, admin_email=config.text("admin_email")):
             await tidy_search(opened.store)
 
