@@ -29,7 +29,8 @@ async def test_an_organizer_creates_a_draft_of_all_fields(api: Api, ada: str, ro
     assert read.json() == answer.json()
     assert {name: read.json()[name] for name in ("status", "ticket_types")} == {"status": "draft", "ticket_types": []}
     assert set(read.json()) - set(asked) == {
-        *("event_id", "organizer_user_id", "status", "ticket_types", "created_date_time", "last_updated_date_time")
+        *("transfers_allowed", "cancellation_hours", "cancellation_fee_bp"),
+        *("event_id", "organizer_user_id", "status", "ticket_types", "created_date_time", "last_updated_date_time"),
     }
 
 
@@ -43,6 +44,26 @@ async def test_what_an_event_need_not_say_is_empty(api: Api, ada: str) -> None:
     assert [event[name] for name in ("venue_id", "capacity", "sales_start_date", "tickets_per_customer_max")] == [
         None
     ] * 4
+
+
+async def test_an_organizer_says_whether_tickets_change_hands_and_until_when_buyers_cancel(api: Api, ada: str) -> None:
+    path = await created(api, "/v1/events", CONCERT | {"transfers_allowed": False}, token=ada)
+    first = (await api.get(path, token=ada)).json()
+    changed = await api.patch(path, {"cancellation_hours": 48, "cancellation_fee_bp": 1000}, token=ada)
+
+    assert (first["transfers_allowed"], first["cancellation_hours"], first["cancellation_fee_bp"]) == (False, None, 0)
+    assert changed.status_code == 200
+    assert (changed.json()["transfers_allowed"], changed.json()["cancellation_hours"]) == (False, 48)
+    assert changed.json()["cancellation_fee_bp"] == 1000
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"cancellation_fee_bp": 10_000}, {"cancellation_hours": -1}, {"transfers_allowed": None}]
+)
+async def test_a_policy_without_sense_is_refused(api: Api, ada: str, wrong: dict[str, Any]) -> None:
+    answer = await api.post("/v1/events", CONCERT | wrong, token=ada)
+
+    assert answer.status_code == 422
 
 
 async def test_times_are_kept_in_utc(api: Api, ada: str) -> None:

@@ -59,6 +59,10 @@ TICKET_TYPES_PER_EVENT_MAX: Final = 50
 CATEGORIES_MAX: Final = 1_000
 EVENT_DURATION_MAX: Final = timedelta(days=366)
 CAPACITY_MAX: Final = 10_000_000
+CANCELLATION_HOURS_MAX: Final = 366 * 24
+"""A deadline further ahead than a year is no deadline: say null, and nobody cancels."""
+CANCELLATION_FEE_BP_MAX: Final = 9_999
+"""Basis points of what was paid. Who keeps all of it, does not let anybody cancel."""
 QUANTITY_MAX: Final = 10_000_000
 
 # Sales

@@ -38,7 +38,11 @@ class TicketTypeStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class EventWish:
-    """What an organizer says of an event. `categories` are ids; a `capacity` or `tickets_per_customer_max` of None is no limit."""
+    """What an organizer says of an event. `categories` are ids; a `capacity` or `tickets_per_customer_max` of None is no limit.
+
+    Buyers may cancel paid orders by themselves until `cancellation_hours` before the start (None: never) and get back what they
+    paid without `cancellation_fee_bp` basis points of it.
+    """
 
     event_name: str
     description: str
@@ -55,6 +59,9 @@ class EventWish:
     timezone: str
     currency: str
     tickets_per_customer_max: int | None
+    transfers_allowed: bool = True
+    cancellation_hours: int | None = None
+    cancellation_fee_bp: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,9 @@ class Event:
     created_date_time: datetime
     last_updated_date_time: datetime
     version: int
+    transfers_allowed: bool = True
+    cancellation_hours: int | None = None
+    cancellation_fee_bp: int = 0
 
     @property
     def is_public(self) -> bool:

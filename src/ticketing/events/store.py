@@ -37,6 +37,9 @@ def event_of(record: Record) -> Event:
         created_date_time=record["created_date_time"],
         last_updated_date_time=record["last_updated_date_time"],
         version=record["version"],
+        transfers_allowed=record["transfers_allowed"] is not False,
+        cancellation_hours=record["cancellation_hours"],
+        cancellation_fee_bp=record["cancellation_fee_bp"] or 0,
     )
 
 
@@ -68,6 +71,9 @@ def event_record(event: Event) -> Record:
         "created_date_time": event.created_date_time,
         "last_updated_date_time": event.last_updated_date_time,
         "version": event.version,
+        "transfers_allowed": event.transfers_allowed,
+        "cancellation_hours": event.cancellation_hours,
+        "cancellation_fee_bp": event.cancellation_fee_bp,
     }
 
 

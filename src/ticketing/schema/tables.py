@@ -182,6 +182,9 @@ EVENTS: Final = Table(
         Column("created_date_time", TIME),
         Column("last_updated_date_time", TIME),
         VERSION,
+        Column("transfers_allowed", BOOLEAN, nullable=True),  # null: as if true
+        Column("cancellation_hours", INTEGER, nullable=True, check="cancellation_hours >= 0"),
+        Column("cancellation_fee_bp", INTEGER, nullable=True, check="cancellation_fee_bp between 0 and 9999"),
     ),
     indexes=(
         Index("events_public", "events", "public_shard", ("start_date_time",), "What takes place, by date?"),
@@ -354,6 +357,8 @@ ADMISSIONS: Final = Table(
         Column("human_code"),
         Column("created_date_time", TIME),
         VERSION,
+        Column("transfer_id", nullable=True),  # the transfer by which its holder has it; null: by the order
+        Column("offer_id", nullable=True),  # the transfer that was offered last, unless that was accepted or withdrawn
     ),
     indexes=(
         Index("admissions_by_ticket", "admissions", "ticket_id", (), "Was this type issued, so that it stays?"),
@@ -362,6 +367,34 @@ ADMISSIONS: Final = Table(
         Index("admissions_by_user", "admissions", "user_id", ("event_id",), "Which events does this user attend?"),
         Index(
             "admissions_by_human_code", "admissions", "human_code", (), "Whose is the code that was typed at the door?"
+        ),
+    ),
+)
+
+TRANSFERS: Final = Table(
+    "transfers",
+    "Transfers",
+    ("transfer_id",),
+    (
+        Column("transfer_id"),
+        Column("admission_id", references="admissions"),
+        Column("event_id", references="events"),
+        Column("email"),  # of the person it is offered to, as the names
+        Column("first_name"),
+        Column("last_name"),
+        Column("status", check=one_of("status", "offered", "accepted", "withdrawn")),
+        Column("created_date_time", TIME),
+        Column("expires_at", TIME),
+        Column("ended_date_time", TIME, nullable=True),  # when it was accepted or withdrawn
+        VERSION,
+    ),
+    indexes=(
+        Index(
+            "transfers_by_admission",
+            "transfers",
+            "admission_id",
+            ("created_date_time",),
+            "Through whose hands did this admission go?",
         ),
     ),
 )
@@ -524,6 +557,7 @@ TABLES: Final = (
     REFUNDS,
     ALLOWANCES,
     ADMISSIONS,
+    TRANSFERS,
     CHECK_INS,
     IDEMPOTENCY,
     FACTS,

@@ -7,7 +7,13 @@ from typing import Annotated, Any
 from fastapi import Query
 from pydantic import Field
 
-from ticketing.base.bounds import CAPACITY_MAX, QUANTITY_MAX, TAG_LENGTH_MAX
+from ticketing.base.bounds import (
+    CANCELLATION_FEE_BP_MAX,
+    CANCELLATION_HOURS_MAX,
+    CAPACITY_MAX,
+    QUANTITY_MAX,
+    TAG_LENGTH_MAX,
+)
 from ticketing.base.times import shown
 from ticketing.events.model import folded
 from ticketing.web.bodies import Body, Name, Whole
@@ -16,6 +22,8 @@ Tag = Annotated[Name, Field(max_length=TAG_LENGTH_MAX)]
 Capacity = Annotated[Whole, Field(ge=0, le=CAPACITY_MAX)]
 Quantity = Annotated[Whole, Field(ge=0, le=QUANTITY_MAX)]
 AtMost = Annotated[Whole, Field(ge=1, le=QUANTITY_MAX)]
+CancellationHours = Annotated[Whole, Field(ge=0, le=CANCELLATION_HOURS_MAX)]
+CancellationFee = Annotated[Whole, Field(ge=0, le=CANCELLATION_FEE_BP_MAX)]
 Limit = Annotated[str | None, Query(description="How many at most, 1 to 100; 20 where it is not said.")]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]
 

@@ -19,7 +19,15 @@ from ticketing.base.times import shown
 from ticketing.events.actions import events as actions
 from ticketing.events.api.categories import CategoryShown
 from ticketing.events.api.categories import rendered as rendered_category
-from ticketing.events.api.common import AtMost, Capacity, Tag, plain, shown_or_none
+from ticketing.events.api.common import (
+    AtMost,
+    CancellationFee,
+    CancellationHours,
+    Capacity,
+    Tag,
+    plain,
+    shown_or_none,
+)
 from ticketing.events.api.ticket_types import TicketTypeShown
 from ticketing.events.api.ticket_types import rendered as rendered_ticket_type
 from ticketing.events.model import Event, EventWish, ShownStatus
@@ -64,6 +72,16 @@ class EventBody(Body):
     timezone: Annotated[TimeZone, Field(examples=["Europe/Vienna"])]
     currency: Annotated[Currency, Field(description="of all its prices", examples=["EUR"])]
     tickets_per_customer_max: Annotated[AtMost | None, Field(description="null: no limit", examples=[4])] = None
+    transfers_allowed: Annotated[bool, Field(description="whether a ticket may be handed over to somebody else")] = True
+    cancellation_hours: Annotated[
+        CancellationHours | None,
+        Field(
+            description="until how long before the start buyers may cancel what they paid; null: never", examples=[48]
+        ),
+    ] = None
+    cancellation_fee_bp: Annotated[
+        CancellationFee, Field(description="what is kept of it then, in basis points", examples=[1000])
+    ] = 0
 
     def wish(self) -> EventWish:
         """The same, as actions take it."""
@@ -88,13 +106,16 @@ class EventPatch(Body):
     timezone: TimeZone | None = None
     currency: Currency | None = None
     tickets_per_customer_max: AtMost | None = None
+    transfers_allowed: bool | None = None
+    cancellation_hours: CancellationHours | None = None
+    cancellation_fee_bp: CancellationFee | None = None
 
     @model_validator(mode="after")
     def _required_stay(self) -> "EventPatch":
         return refuse_null(
             self,
             *("event_name", "description", "start_date_time", "end_date_time", "categories", "tags"),
-            *("external_links", "timezone", "currency"),
+            *("external_links", "timezone", "currency", "transfers_allowed", "cancellation_fee_bp"),
         )
 
     def amend(self, wish: EventWish) -> EventWish:
@@ -125,6 +146,9 @@ class EventShown(Shown):
     timezone: str
     currency: str
     tickets_per_customer_max: int | None
+    transfers_allowed: bool
+    cancellation_hours: int | None
+    cancellation_fee_bp: int
     created_date_time: str
     last_updated_date_time: str
 
@@ -151,6 +175,9 @@ def rendered(event: Event, *, now: datetime) -> dict[str, Any]:
         "timezone": event.timezone,
         "currency": event.currency,
         "tickets_per_customer_max": event.tickets_per_customer_max,
+        "transfers_allowed": event.transfers_allowed,
+        "cancellation_hours": event.cancellation_hours,
+        "cancellation_fee_bp": event.cancellation_fee_bp,
         "created_date_time": shown(event.created_date_time),
         "last_updated_date_time": shown(event.last_updated_date_time),
     }

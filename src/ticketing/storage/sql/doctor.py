@@ -142,9 +142,12 @@ class _Snapshot:
 
 
 def schema_of(connection: apsw.Connection) -> dict[str, str]:
-    """Every table, index and trigger of a database by name, as SQL. What SQLite adds by itself is left out."""
+    """Every table, index and trigger of a database by name, as SQL. What SQLite adds by itself is left out.
+
+    White space does not count: a column that was added later stands on the line of the one before.
+    """
     statement = "select name, sql from sqlite_master where sql is not null and name not like 'sqlite\\_%' escape '\\'"
-    return {str(name): str(sql) for name, sql in connection.execute(statement)}
+    return {str(name): " ".join(str(sql).split()) for name, sql in connection.execute(statement)}
 
 
 def schema_of_declarations() -> dict[str, str]:

@@ -106,7 +106,7 @@ def migrate(path: Path, *, migrations: Path = MIGRATIONS, only_try: bool = False
                 if not only_try:
                     backup = _free_name(path, after)
                     copy_database(path, backup)
-                connection.execute(script)
+                connection.execute(script).fetchall()  # a statement that returns rows would end it early
                 _refuse_dangling(connection, path)
             connection.execute("rollback" if only_try else "commit")
         except BaseException:
