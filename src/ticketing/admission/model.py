@@ -44,6 +44,10 @@ class Admission:
     version: int
     holds_place: bool = True
     """False once its place went back to the sale. The place of one that was used never does."""
+    transfer_id: str | None = None
+    """The transfer by which its holder has it; None while that is who ordered it."""
+    offer_id: str | None = None
+    """The transfer by which it was last offered to somebody, unless that was accepted or withdrawn. It may have run out."""
 
     @property
     def is_void(self) -> bool:

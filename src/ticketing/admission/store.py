@@ -34,6 +34,8 @@ def admission_of(record: Record) -> Admission:
         created_date_time=record["created_date_time"],
         version=record["version"],
         holds_place=record["holds_place"],
+        transfer_id=record["transfer_id"],
+        offer_id=record["offer_id"],
     )
 
 
@@ -56,6 +58,8 @@ def admission_record(admission: Admission) -> Record:
         "human_code": admission.human_code,
         "created_date_time": admission.created_date_time,
         "version": admission.version,
+        "transfer_id": admission.transfer_id,
+        "offer_id": admission.offer_id,
     }
 
 
