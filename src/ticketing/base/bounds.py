@@ -91,6 +91,8 @@ PASSWORDS_WAITING_MAX: Final = 32
 """Hashes under way or waiting: two threads work them off in about two seconds; who comes later is told to try again."""
 LIMIT_BUCKETS_MAX: Final = 50_000
 """Remembered callers for each rate limit, some 200 bytes each; the longest unseen is forgotten first."""
+PROXIES_MAX: Final = 16
+"""Proxies between a client and us that are believed one after the other. Real chains have one to four; a header may name thousands."""
 DEVICES_PER_EVENT_MAX: Final = 200
 
 # The door

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from ticketing.base.bounds import EMAIL_LENGTH_MAX, HOLD_SECONDS_MAX, PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN
 from ticketing.base.house import Settings
+from ticketing.web.proxies import BadProxies, ForwardedHeader, TrustedProxies, trusted_proxies
 
 PREFIX: Final = "TICKET_"
 FILE_VARIABLE: Final = "TICKET_CONFIG"
@@ -135,6 +136,14 @@ def _secret(text: str) -> str:
     return text
 
 
+def _trusted_proxies(text: str) -> str:
+    try:
+        trusted_proxies(text)
+    except BadProxies as bad:
+        raise Wrong(str(bad)) from bad
+    return text
+
+
 def _smtp_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
@@ -177,6 +186,19 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "open",
         _one_of("open", "approval", "closed"),
         "who becomes an organizer: whoever asks, whom an admin approves, or nobody",
+    ),
+    Setting(
+        "trusted_proxies",
+        "",
+        _trusted_proxies,
+        "the reverse proxies whose word on a client's address is taken: their networks, or how many they are",
+        "none",
+    ),
+    Setting(
+        "forwarded_header",
+        ForwardedHeader.X_FORWARDED_FOR.value,
+        _one_of(*(header.value for header in ForwardedHeader)),
+        "the one header in which they write it",
     ),
     Setting("rate_limits", True, _switch, "off for load tests only"),
     Setting("workers", 1, _whole(1, WORKERS_MAX), "server processes over the same data"),
@@ -232,6 +254,11 @@ class Config:
         """The hosts that requests may name: the one of `base_url` where that was set, else none in particular."""
         given = self.optional("base_url")
         return frozenset() if given is None else frozenset({cast(str, urlsplit(given).hostname)})
+
+    @property
+    def proxies(self) -> TrustedProxies:
+        """The proxies that are believed."""
+        return trusted_proxies(self.text("trusted_proxies"))
 
     def settings(self) -> Settings:
         """What actions and pages go by."""

@@ -28,6 +28,7 @@ from ticketing.entry.protocol import SHEDDING, BoundedProtocol
 from ticketing.entry.secret import refuse_other_secret
 from ticketing.site.app import build_app
 from ticketing.storage.sql.backup import create_private
+from ticketing.web.proxies import BehindProxies, ForwardedHeader
 
 BACKLOG: Final = 4096
 """Connections that may wait to be accepted: the beginning of a sale brings them all at once. The kernel may lower it."""
@@ -80,23 +81,26 @@ def make_app(opened: OpenHouse, config: Config) -> ASGIApp:
     """The application with its lifespan: jobs run while it serves, and the store is closed after the last answer."""
     sys.setswitchinterval(SWITCH_SECONDS)
     app = build_app(opened.house, hosts=config.hosts, log_requests=config.text("log_level") == "debug")
+    proxies = config.proxies
+    outer = BehindProxies(app, proxies, ForwardedHeader(config.text("forwarded_header"))) if proxies else app
     gc.collect()
     gc.freeze()  # what was made until now stays: no collection looks at it again
     gc.set_threshold(ALLOCATIONS_BEFORE_COLLECTION)
-    return WithLifespan(app, opened)
+    return WithLifespan(app, opened, outer=outer)
 
 
 class WithLifespan:
     """Passes requests on, and starts and stops what belongs to them."""
 
-    def __init__(self, app: FastAPI, opened: OpenHouse) -> None:
+    def __init__(self, app: FastAPI, opened: OpenHouse, *, outer: ASGIApp) -> None:
         self._app = app
+        self._outer = outer
         self._opened = opened
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on; a lifespan is lived here."""
         if scope["type"] != "lifespan":
-            await self._app(scope, receive, send)
+            await self._outer(scope, receive, send)
             return
         await receive()
         opened = self._opened

@@ -139,7 +139,10 @@ class Front:
         if status == 201 and route in self._shortcuts and (b"idempotent-replayed", b"true") not in exchange.headers:
             self._metrics.orders += 1
         if self._log_requests:
-            log.debug("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
+            client = scope.get("client") or ("",)
+            log.debug(
+                "request", method=method, route=route, status=status, ms=round(seconds * 1000, 1), client=client[0]
+            )
 
 
 class HandOver:

@@ -159,7 +159,7 @@ def caller_at(host: str) -> str:
 
 
 def address_of(scope: Scope) -> str:
-    """Who is counted for a request: the peer of the connection. No header is believed."""
+    """Who is counted for a request: the peer of the connection, or whom trusted proxies saw (`web/proxies.py`)."""
     client = scope.get("client")
     return "" if client is None else caller_at(client[0])
 
