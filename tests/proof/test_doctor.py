@@ -68,7 +68,7 @@ HARMS: tuple[tuple[str, str], ...] = (
         "order_admissions",
         f"insert into admissions select 'adm_too_many', event_id, (select order_id from orders where payment_status = 'cancelled' and "
         f"total_amount > 0 and event_id = admissions.event_id), ticket_id, user_id, '', '', '', 'void', 0, 1, null, null, 'x', "
-        f"created_date_time, 1 from admissions where admission_id = {VOID}",
+        f"created_date_time, 1, null, null from admissions where admission_id = {VOID}",
     ),
     (
         "order_admissions ticket_type_places event_places event_allowances customer_allowances",
