@@ -28,6 +28,7 @@ from ticketing.events.model import Category, Event, EventStatus, TicketType
 from ticketing.importing.model import ImportedEvent, ImportedVenue
 from ticketing.importing.sources import SOURCES, shipped, with_tickets
 from ticketing.schema.tables import TABLES, VENUES
+from ticketing.storage.coalesce import CoalescedStore
 from ticketing.storage.sql.migrate import latest_revision
 from ticketing.storage.sql.rows import shape_of
 from ticketing.storage.sql.search import OPTIMIZE
@@ -98,6 +99,7 @@ def crowded(count: int, *, scenario: str) -> Stage:
 
 def _fill(opened: OpenHouse, count: int, *, scenario: str) -> None:
     house = opened.house
+    assert isinstance(opened.store, CoalescedStore)
     engine = opened.store.engine
     assert isinstance(engine, SqliteEngine)
     now = house.clock.now()

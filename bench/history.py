@@ -70,6 +70,7 @@ def _is_fresh(path: Path) -> bool:
 
 
 def _fill(opened: OpenHouse, count: int, *, scenario: str) -> None:
+    assert isinstance(opened.store, CoalescedStore)
     engine = opened.store.engine
     assert isinstance(engine, SqliteEngine)
     engine.writer.pragma("synchronous", "off")  # It is made again where this run ends early.

@@ -68,7 +68,7 @@ class Stage:
         try:
             yield house
         finally:
-            house.store.engine.close()
+            asyncio.run(house.store.close())
 
     @contextmanager
     def served(self) -> Iterator[Server]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ticketing.base.bounds import EMAIL_LENGTH_MAX, HOLD_SECONDS_MAX, PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN
 from ticketing.base.house import Settings
@@ -91,14 +91,33 @@ def _host(text: str) -> str:
 
 
 def _database_url(text: str) -> str:
-    scheme = text.partition(":")[0].lower()
-    if scheme in ("postgresql", "postgres", "dynamodb"):
-        raise Wrong(f"names a {scheme} database, which comes with a later version; use sqlite:///PATH for now")
+    scheme = text.partition("://")[0]
+    if scheme in ("postgresql", "postgres"):
+        parts = _parts(text)
+        if parts is None or not re.fullmatch(r"/[^/\0]+", parts.path) or parts.fragment:
+            raise Wrong("must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+        return text
+    if scheme == "dynamodb":
+        parts = _parts(text)
+        if parts is None or not (parts.netloc or parts.path.strip("/")) or parts.fragment or "\0" in text:
+            raise Wrong("must be dynamodb://REGION/PREFIX")
+        return text
     if not text.startswith("sqlite:///") or len(text) <= len("sqlite:///") or text.endswith("/"):
-        raise Wrong("must be sqlite:///var/ticket.db (relative) or sqlite:////srv/ticket.db (absolute)")
+        raise Wrong(
+            "must be sqlite:///var/ticket.db (relative), sqlite:////srv/ticket.db (absolute), postgresql://… or dynamodb://…"
+        )
     if ":memory:" in text or "?" in text or "\0" in text:
         raise Wrong("must name a file, without options")
     return text
+
+
+def _parts(url: str) -> SplitResult | None:
+    """The parts of a URL, None where its host or port makes no sense."""
+    try:
+        parts = urlsplit(url)
+        return parts if parts.port is None or parts.port > 0 else None
+    except ValueError:
+        return None
 
 
 def _base_url(text: str) -> str:
@@ -234,9 +253,21 @@ class Config:
         return cast("str | None", self.values[name])
 
     @property
+    def database_file(self) -> Path | None:
+        """The database file; None where the store is no file."""
+        url = self.text("database_url")
+        return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+    @property
     def database(self) -> Path:
-        """The database file."""
-        return Path(self.text("database_url").removeprefix("sqlite:///"))
+        """The database file. The store must be one."""
+        assert self.database_file is not None
+        return self.database_file
+
+    @property
+    def database_shown(self) -> str:
+        """Where the data lies, for the eye: a file, or a URL without its password."""
+        return str(self.database_file or without_password(self.text("database_url")))
 
     @property
     def base_url(self) -> str:

@@ -8,7 +8,6 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Final
 
 import structlog
@@ -29,8 +28,8 @@ FIRST_PURGE_SECONDS: Final = 60.0
 LEASE_LASTS: Final = timedelta(seconds=60)
 """A process that dies while it works holds the others up for so long."""
 
-Purge = Callable[[datetime], int]
-"""Deletes what ran out by then, in the calling thread; how many rows it was."""
+Purge = Callable[[datetime], Awaitable[int]]
+"""Deletes what ran out by then; how many rows it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +57,8 @@ def jobs_of(house: House, purge: Purge | None) -> tuple[Job, ...]:
 
     jobs = [Job("holds", SWEEP_SECONDS, SWEEP_SECONDS, holds_ran_out, sweep)]
     if purge is not None:
-        aside = partial(_aside, purge)
-        jobs.append(Job("purge", PURGE_SECONDS, FIRST_PURGE_SECONDS, always, aside))
+        jobs.append(Job("purge", PURGE_SECONDS, FIRST_PURGE_SECONDS, always, purge))
     return tuple(jobs)
-
-
-async def _aside(purge: Purge, now: datetime) -> int:
-    return await asyncio.to_thread(purge, now)
 
 
 async def run_once(house: House, job: Job, *, holder: str) -> int | None:

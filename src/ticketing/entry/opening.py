@@ -1,52 +1,46 @@
 """Opens the house of some settings: whatever serves it, it is opened here. Imports no driver but the one that is asked for."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from ticketing.base.house import House, Keys
 from ticketing.entry.config import Config
-from ticketing.entry.jobs import Purge
 from ticketing.entry.secret import SecretMissing, SecretWrong, load_secret
 from ticketing.gateways.clock import SystemClock, SystemEntropy
-from ticketing.storage.coalesce import CoalescedStore
+from ticketing.storage.opening import CannotOpen, Opened, OpenStore, open_any
 
 
-class CannotOpen(RuntimeError):
-    """The store cannot be opened; the message says what is wrong and what to do."""
+class NowhereToTell(RuntimeError):
+    """A password would be made up for the first admin, and nobody could read it."""
 
 
-CANNOT_START: Final = (CannotOpen, SecretMissing, SecretWrong)
+CANNOT_START: Final = (CannotOpen, SecretMissing, SecretWrong, NowhereToTell)
 """Why a house does not open. Each says in its message what is wrong and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenHouse:
-    """A house over its store, to be closed when done. `purge` deletes what ran out; None where the store does it by itself."""
+    """A house over a store that was opened for it, to be closed when done."""
 
     house: House
-    store: CoalescedStore
-    database: Path
-    purge: Purge | None
+    opened: Opened
+
+    @property
+    def store(self) -> OpenStore:
+        """The store, which is to be closed."""
+        return self.opened.store
 
 
 def open_house(config: Config) -> OpenHouse:
     """The house of these settings; store and secret are made where there are none. Raises what `CANNOT_START` lists."""
-    from ticketing.storage.sql.opening import CANNOT_OPEN, open_store, search_of
-    from ticketing.storage.sql.purge import purge
-
-    database = config.database
-    keys = Keys(load_secret(database, given=config.optional("secret")))
-    try:
-        store = open_store(database)
-    except CANNOT_OPEN as error:
-        raise CannotOpen(str(error)) from error
+    keys = Keys(load_secret(config.database_file, given=config.optional("secret")))
+    opened = open_any(config.text("database_url"))
     house = House(
-        store=store,
-        search=search_of(store),
+        store=opened.store,
+        search=opened.search,
         clock=SystemClock(),
         entropy=SystemEntropy(),
         keys=keys,
         settings=config.settings(),
     )
-    return OpenHouse(house, store, database, lambda now: purge(database, now=now))
+    return OpenHouse(house, opened)

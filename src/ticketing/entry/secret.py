@@ -28,13 +28,20 @@ def secret_file(database: Path) -> Path:
     return database.with_suffix(".secret")
 
 
-def load_secret(database: Path, *, given: str | None) -> bytes:
+def load_secret(database: Path | None, *, given: str | None) -> bytes:
     """The master secret: the one that is `given`, or that of the file, or a new one that is stored there for its owner alone.
 
-    Raises SecretMissing where there is a database, but no secret: a new one would make every code and token worthless.
+    Raises SecretMissing where there is a database, but no secret: a new one would make every code and token worthless. A store that
+    is no file (None) has no place beside it that every process sees: there it must be given.
     """
     if given is not None:
         return given.encode()
+    if database is None:
+        raise SecretMissing(
+            "The data does not lie in a file, so that no secret can lie beside it. Set TICKET_SECRET, the same for every process, to "
+            f"at least {SECRET_LENGTH_MIN} random characters, and keep a copy: "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
     path = secret_file(database)
     if not path.exists():
         if database.exists() and database.stat().st_size > 0:

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
 
@@ -23,7 +24,7 @@ from ticketing.base.errors import Refusal
 from ticketing.entry.config import BY_NAME, Config
 from ticketing.entry.jobs import Jobs, jobs_of
 from ticketing.entry.logs import set_up_logs
-from ticketing.entry.opening import CANNOT_START, OpenHouse, open_house
+from ticketing.entry.opening import CANNOT_START, NowhereToTell, OpenHouse, open_house
 from ticketing.entry.protocol import SHEDDING, BoundedProtocol
 from ticketing.entry.secret import refuse_other_secret
 from ticketing.site.app import build_app
@@ -51,9 +52,11 @@ OPEN_FILES: Final = 65_536
 async def prepare(opened: OpenHouse, config: Config) -> None:
     """The data fits the secret, and there is an admin, whose password is shown where it was made up just now.
 
-    Raises SecretWrong, and a Refusal for an admin that cannot be.
+    Raises SecretWrong, NowhereToTell, and a Refusal for an admin that cannot be.
     """
     await refuse_other_secret(opened.house)
+    if config.optional("admin_password") is None and not sys.stdout.isatty():
+        _refuse_unwritable(password_file(config))
     password = await ensure_admin(
         opened.house,
         email=config.text("admin_email"),
@@ -70,11 +73,27 @@ def show_once(config: Config, password: str) -> None:
     if sys.stdout.isatty():
         click.echo(f"First admin: {email}, password {password}\nIt is shown this once. Keep it now.")
         return
-    path = config.database.with_suffix(".admin-password")
+    path = password_file(config)
     path.unlink(missing_ok=True)
     create_private(path)
     path.write_text(f"{password}\n", encoding="utf-8")
     click.echo(f"First admin: {email}. The password is in {path}: keep it, and delete the file.")
+
+
+def password_file(config: Config) -> Path:
+    """Where the first admin's password is written if there is no terminal: beside the database file, or under var/ without one."""
+    return (config.database_file or Path("var/ticket.db")).with_suffix(".admin-password")
+
+
+def _refuse_unwritable(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        pass
+    else:
+        if os.access(path.parent, os.W_OK):
+            return
+    raise NowhereToTell(f"{path.parent} cannot be written to. Set TICKET_ADMIN_PASSWORD for the first admin.")
 
 
 def make_app(opened: OpenHouse, config: Config) -> ASGIApp:
@@ -104,7 +123,7 @@ class WithLifespan:
             return
         await receive()
         opened = self._opened
-        jobs = Jobs(opened.house, jobs_of(opened.house, opened.purge))
+        jobs = Jobs(opened.house, jobs_of(opened.house, opened.opened.purge))
         jobs.start()
         scope["state"][SHEDDING] = self._app.state.shedding  # the server hands it to the protocol of each connection
         await send({"type": "lifespan.startup.complete"})
@@ -143,7 +162,7 @@ def serve(
             acceptors = [listening, *(listening.dup() for _ in range(ACCEPTORS - 1))]
             uvicorn.Server(uvicorn.Config(make_app(opened, config), **uvicorn_options(config))).run(sockets=acceptors)
         else:
-            opened.store.engine.close()  # each worker opens its own
+            asyncio.run(opened.store.close())  # each worker opens its own
             _hand_down(config)
             workers = config.number("workers")
             bounds = uvicorn_options(config)
@@ -154,6 +173,7 @@ async def _prepared(opened: OpenHouse, config: Config, then: Callable[[OpenHouse
     await prepare(opened, config)
     if then is not None:
         await then(opened)
+    await opened.store.leave_loop()  # the server has a loop of its own
 
 
 def uvicorn_options(config: Config) -> dict[str, Any]:

@@ -131,6 +131,11 @@ class CoalescedStore:
         """`work` is done by the writer's thread, when no batch is being written: what only the writer may do to the file."""
         await asyncio.get_running_loop().run_in_executor(self._thread, work, self.engine)
 
+    async def leave_loop(self) -> None:
+        """What waits is written, and nothing hangs on the running event loop."""
+        while self._writing is not None:
+            await asyncio.wait({self._writing})
+
     async def close(self) -> None:
         """What waits is written, and the engine is closed."""
         while self._writing is not None:

@@ -19,7 +19,6 @@ from ticketing.importing.actions import Loaded, load
 from ticketing.importing.events_csv import read_events_csv
 from ticketing.importing.model import Import
 from ticketing.importing.sources import SOURCES, shipped, with_tickets
-from ticketing.storage.sql.opening import tidy_search
 
 
 @click.command("import")
@@ -100,7 +99,7 @@ async def _load(config: Config, email: str, content: Import, tell: Progress) -> 
         if user is None or user.user_type not in (UserType.ORGANIZER, UserType.ADMIN):
             fail(f"{email} is no organizer here. Sign up and become one first, or name another with --as.")
         loaded = await load(opened.house, user.user_id, content, now=opened.house.clock.now(), progress=tell)
-        await tidy_search(opened.store)
+        await opened.opened.tidy_search()
         return loaded
     finally:
         await opened.store.close()

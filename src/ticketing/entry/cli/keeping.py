@@ -11,6 +11,7 @@ import apsw
 import click
 
 from ticketing.entry.cli.common import FOUND, as_json, configured, fail, progress
+from ticketing.entry.config import Config
 from ticketing.entry.keeping import RestoreRefused, back_up, look_over
 from ticketing.entry.keeping import restore as restore_backup
 from ticketing.entry.secret import SecretMissing, secret_file
@@ -27,6 +28,13 @@ _json = click.option("--json", "json_wanted", is_flag=True, help="For programs."
 _file = click.Path(path_type=Path, dir_okay=False)
 
 
+def _file_of(config: Config, command: str) -> Path:
+    """The database file. Ends the command where the store is no file."""
+    if config.database_file is None:
+        fail(f"`ticket {command}` works on SQLite files so far, and not on {config.database_shown}.")
+    return config.database_file
+
+
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Do it and undo it: say whether it would go through.")
 @click.option("--sql", "sql_wanted", is_flag=True, help="Print the SQL and change nothing.")
@@ -36,7 +44,7 @@ def migrate(dry_run: bool, sql_wanted: bool, json_wanted: bool) -> None:
 
     The state before is kept beside it as <name>.before-<revision>.db.
     """
-    database = configured().database
+    database = _file_of(configured(), "migrate")
     latest = migrations.latest_revision()
     try:
         before = _revision(database)
@@ -99,7 +107,7 @@ def backup(file: Path, without_secret: bool, json_wanted: bool) -> None:
     FILE must not exist. It is readable by its owner alone: whoever has it has everybody's data, and can make tickets.
     """
     config = configured()
-    database = config.database
+    database = _file_of(config, "backup")
     if not database.exists():
         fail(f"{database} is not there.")
     try:
@@ -133,7 +141,7 @@ def backup(file: Path, without_secret: bool, json_wanted: bool) -> None:
 def restore(file: Path, verify: bool, replace: bool, json_wanted: bool) -> None:
     """Put the backup FILE where TICKET_DATABASE_URL says, with its secret. The server must not run."""
     config = configured()
-    database = config.database
+    database = _file_of(config, "restore")
     if not file.exists():
         fail(f"{file} is not there.")
     try:
@@ -171,7 +179,7 @@ def doctor(file: Path | None, json_wanted: bool) -> None:
     2 where it cannot be looked at.
     """
     config = configured()
-    database = file or config.database
+    database = file or _file_of(config, "doctor")
     if not database.exists():
         fail(f"{database} is not there.")
     remarks: list[Finding] = []

@@ -27,7 +27,9 @@ def serve(host: str | None, port: str | None) -> None:
 
     def tell() -> None:
         mode = ", test mode" if config.switch("test_mode") else ""
-        click.echo(f"Ticket serves {config.base_url}{config.text('root_path')} (data in {config.database}{mode}).")
+        click.echo(
+            f"Ticket serves {config.base_url}{config.text('root_path')} (data in {config.database_shown}{mode})."
+        )
 
     server.serve(config, when_listening=tell)
 
@@ -44,11 +46,10 @@ def demo(host: str | None, port: str | None) -> None:
     from ticketing.entry import server
     from ticketing.entry.demo import load_demo
     from ticketing.entry.opening import OpenHouse
-    from ticketing.storage.sql.opening import tidy_search
 
     async def prepare(opened: OpenHouse) -> None:
         if await load_demo(opened.house, admin_email=config.text("admin_email")):
-            await tidy_search(opened.store)
+            await opened.opened.tidy_search()
 
     def tell() -> None:
         address = f"{config.base_url}{config.text('root_path')}"
@@ -57,7 +58,7 @@ def demo(host: str | None, port: str | None) -> None:
             "",
             f"  Ticket      {address}",
             f"  API         {address}/docs",
-            f"  data        {config.database}",
+            f"  data        {config.database_shown}",
             f"  {banner}",
             "  Ctrl-C stops it" if sys.stdin.isatty() else "  SIGTERM stops it",
             "",
