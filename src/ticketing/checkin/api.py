@@ -136,7 +136,7 @@ def _admission_shown(admission: Admission) -> dict[str, Any]:
     }
 
 
-def told(scanned: Scanned, *, event_id: str, path: str) -> Told:
+def told(scanned: Scanned, *, event_id: str, path: str, root_path: str) -> Told:
     """The answer to a scan, as kept and sent."""
     admission = scanned.admission
     refusal = scanned.refusal
@@ -144,7 +144,8 @@ def told(scanned: Scanned, *, event_id: str, path: str) -> Told:
         facts: dict[str, Any] = {"admission": _admission_shown(admission)}
         if isinstance(refusal, AlreadyIn) and admission.entered_at is not None:
             facts |= {"entered_at": shown(admission.entered_at), "gate": admission.entered_gate}
-        return Told(STATUS_OF_KIND[refusal.kind], encoded(problem(refusal, instance=path) | facts))
+        document = problem(refusal, instance=path, root_path=root_path)
+        return Told(STATUS_OF_KIND[refusal.kind], encoded(document | facts))
     body = {
         "result": scanned.result,
         "event_id": event_id,
@@ -181,7 +182,9 @@ async def post_check_in(
         house,
         door,
         body.scan(),
-        render=lambda scanned: told(scanned, event_id=event_id, path=request.url.path),
+        render=lambda scanned: told(
+            scanned, event_id=event_id, path=request.url.path, root_path=house.settings.root_path
+        ),
         now=now,
     )
     return Response(

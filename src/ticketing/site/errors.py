@@ -55,7 +55,7 @@ def refused(request: Request, refusal: Refusal) -> Response:
         headers["Retry-After"] = str(refusal.facts.get("retry_after", RETRY_AFTER_SECONDS))
     if refusal.kind is Kind.UNAUTHENTICATED:
         headers["WWW-Authenticate"] = "Bearer"
-    body = problem(refusal, instance=request.url.path)
+    body = problem(refusal, instance=request.url.path, root_path=request.scope.get("root_path", ""))
     request.scope[REFUSAL] = refusal.code
     return Response(encoded(body), status_code=body["status"], headers=headers, media_type=PROBLEM_JSON)
 

@@ -39,7 +39,7 @@ class Shedding:
         self._metrics = metrics
         self._route = root_path + path
         self._begin = b"POST %b HTTP/1.1\r\n" % path.encode()
-        body = encoded(problem(Busy(), instance=self._route))
+        body = encoded(problem(Busy(), instance=self._route, root_path=root_path))
         self._head = b"\r\n".join(
             (
                 b"HTTP/1.1 503 Service Unavailable",

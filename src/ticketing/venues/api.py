@@ -130,10 +130,6 @@ def rendered(venue: Venue) -> dict[str, Any]:
     }
 
 
-def _created(venue: Venue) -> Answer:
-    return Answer(201, rendered(venue), {"Location": f"/v1/venues/{venue.venue_id}"})
-
-
 @routes.post("/venues", status_code=201, response_model=VenueShown, summary="Create a venue")
 async def post_venue(request: Request, body: VenueBody, who: Who, house: TheHouse, now: Now) -> Response:
     """Organizers only."""
@@ -142,7 +138,9 @@ async def post_venue(request: Request, body: VenueBody, who: Who, house: TheHous
         house,
         scope=who.idempotency_scope,
         act=lambda keep: actions.create_venue(house, who, body.wish(), keep=keep, now=now),
-        render=_created,
+        render=lambda venue: Answer(
+            201, rendered(venue), {"Location": f"{house.settings.root_path}/v1/venues/{venue.venue_id}"}
+        ),
         now=now,
     )
 

@@ -210,7 +210,9 @@ def _is_health(scope: Scope) -> bool:
 
 async def _refuse(scope: Scope, send: Send, *, retry_after: int) -> None:
     scope[REFUSAL] = TooManyRequests.code
-    body = encoded(problem(TooManyRequests(retry_after=retry_after), instance=scope["path"]))
+    body = encoded(
+        problem(TooManyRequests(retry_after=retry_after), instance=scope["path"], root_path=scope.get("root_path", ""))
+    )
     headers = [
         (b"content-type", PROBLEM_JSON.encode()),
         (b"content-length", str(len(body)).encode()),

@@ -79,17 +79,12 @@ def kept(house: House, *, name: str, fingerprint: str, status: int, content: byt
     return Claim(IDEMPOTENCY, record, now)
 
 
-def first_content(house: House, record: Record, *, fingerprint: str) -> bytes:
-    """The body of the first answer. Raises IdempotencyKeyReused where it answered another request."""
+def replay(house: House, record: Record, *, fingerprint: str) -> Response:
+    """The first answer again. Raises IdempotencyKeyReused where it answered another request."""
     if record["fingerprint"] != fingerprint:
         raise IdempotencyKeyReused
     sealed = b64decode(record["answer"])
-    return _seal(house).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], record["idempotency_key"].encode())
-
-
-def replay(house: House, record: Record, *, fingerprint: str) -> Response:
-    """The first answer again. Raises IdempotencyKeyReused where it answered another request."""
-    content = first_content(house, record, fingerprint=fingerprint)
+    content = _seal(house).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], record["idempotency_key"].encode())
     return Response(
         content,
         status_code=record["status"],

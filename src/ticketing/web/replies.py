@@ -19,19 +19,6 @@ REFUSAL = "ticket.refusal"
 """Where in the scope of a request the code of its refusal is noted, so that refusals are counted."""
 
 
-IS_REPLAY = (b"idempotent-replayed", b"true")
-"""The header of an answer that was given before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A whole answer: status, headers as ASGI has them, and body."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What goes back: a status, a JSON body (None: no body), and headers of its own."""
@@ -110,10 +97,10 @@ STATUS_OF_KIND: dict[Kind, int] = {}
 """Filled by `site/errors.py`, the only table from the kind of a refusal to an HTTP status."""
 
 
-def problem(refusal: Refusal, *, instance: str, base_url: str = "") -> dict[str, Any]:
+def problem(refusal: Refusal, *, instance: str, root_path: str) -> dict[str, Any]:
     """The problem document (RFC 9457) of a refusal."""
     body: dict[str, Any] = {
-        "type": f"{base_url}/docs/refusals#{refusal.code}",
+        "type": f"{root_path}/docs/refusals#{refusal.code}",
         "title": refusal.title,
         "status": STATUS_OF_KIND[refusal.kind],
         "detail": refusal.detail,

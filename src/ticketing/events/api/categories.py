@@ -69,7 +69,9 @@ async def post_category(request: Request, body: CategoryBody, who: Who, house: T
         house,
         scope=who.idempotency_scope,
         act=lambda keep: actions.create_category(house, who, body.category_name, keep=keep, now=now),
-        render=lambda category: Answer(201, rendered(category), {"Location": f"/v1/categories/{category.category_id}"}),
+        render=lambda category: Answer(
+            201, rendered(category), {"Location": f"{house.settings.root_path}/v1/categories/{category.category_id}"}
+        ),
         now=now,
     )
 

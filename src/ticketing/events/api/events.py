@@ -217,7 +217,9 @@ async def post_event(request: Request, body: EventBody, who: Who, house: TheHous
         house,
         scope=who.idempotency_scope,
         act=lambda keep: actions.create_event(house, who, body.wish(), keep=keep, now=now),
-        render=lambda event: Answer(201, rendered(event, now=now), {"Location": f"/v1/events/{event.event_id}"}),
+        render=lambda event: Answer(
+            201, rendered(event, now=now), {"Location": f"{house.settings.root_path}/v1/events/{event.event_id}"}
+        ),
         now=now,
     )
 

@@ -134,7 +134,7 @@ async def post_ticket_type(
         render=lambda offered: Answer(
             201,
             _rendered_offered(offered, now=now),
-            {"Location": f"/v1/ticket-types/{offered.ticket_type.ticket_type_id}"},
+            {"Location": f"{house.settings.root_path}/v1/ticket-types/{offered.ticket_type.ticket_type_id}"},
         ),
         now=now,
     )
