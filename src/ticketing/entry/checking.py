@@ -91,6 +91,11 @@ def _address(config: Config) -> Iterator[Remark]:
             f"{given} is not encrypted: passwords, tickets and what buyers tell can be read on the way. "
             "Let a proxy end TLS, and use https here.",
         )
+    if is_public(config) and str(given).startswith("https://") and not config.text("trusted_proxies"):
+        yield _doubt(
+            "trusted_proxies",
+            "is not set, though a proxy seems to end TLS: all clients count as one, and share the rate limits.",
+        )
     if is_public(config) and config.text("admin_email") == BY_NAME["admin_email"].default:
         yield _doubt("admin_email", "is the default, which is nobody's address: mails to the admin go nowhere.")
 

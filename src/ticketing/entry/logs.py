@@ -7,7 +7,7 @@ from typing import Any, Final, TextIO
 
 import structlog
 
-from ticketing.site.front import REQUEST_ID
+from ticketing.site.requests import REQUEST_ID
 
 QUIET: Final = ("uvicorn", "uvicorn.error", "asyncio")
 """Libraries that are heard from warnings on: what they tell beside that, `ticket` tells itself."""

@@ -25,7 +25,7 @@ from ticketing.entry.config import BY_NAME, Config
 from ticketing.entry.jobs import Jobs, jobs_of
 from ticketing.entry.logs import set_up_logs
 from ticketing.entry.opening import CANNOT_START, NowhereToTell, OpenHouse, open_house
-from ticketing.entry.protocol import SHEDDING, BoundedProtocol
+from ticketing.entry.protocol import SHEDDING, SHORT_WAY, BoundedProtocol
 from ticketing.entry.secret import refuse_other_secret
 from ticketing.site.app import build_app
 from ticketing.storage.sql.backup import create_private
@@ -100,8 +100,10 @@ def make_app(opened: OpenHouse, config: Config) -> ASGIApp:
     """The application with its lifespan: jobs run while it serves, and the store is closed after the last answer."""
     sys.setswitchinterval(SWITCH_SECONDS)
     app = build_app(opened.house, hosts=config.hosts, log_requests=config.text("log_level") == "debug")
-    proxies = config.proxies
-    outer = BehindProxies(app, proxies, ForwardedHeader(config.text("forwarded_header"))) if proxies else app
+    outer: ASGIApp = app
+    if config.proxies:
+        outer = behind = BehindProxies(app, config.proxies, ForwardedHeader(config.text("forwarded_header")))
+        app.state.short_way.settle_client = behind.settle_client
     gc.collect()
     gc.freeze()  # what was made until now stays: no collection looks at it again
     gc.set_threshold(ALLOCATIONS_BEFORE_COLLECTION)
@@ -125,7 +127,8 @@ class WithLifespan:
         opened = self._opened
         jobs = Jobs(opened.house, jobs_of(opened.house, opened.opened.purge))
         jobs.start()
-        scope["state"][SHEDDING] = self._app.state.shedding  # the server hands it to the protocol of each connection
+        scope["state"][SHEDDING] = self._app.state.shedding  # the server hands these to the protocol of each connection
+        scope["state"][SHORT_WAY] = self._app.state.short_way
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await jobs.stop()

@@ -19,8 +19,10 @@ from ticketing.site.description import completed
 from ticketing.site.front import Front, HandOver
 from ticketing.site.health import Readiness
 from ticketing.site.metrics import Metrics
+from ticketing.site.requests import RequestIds
 from ticketing.site.rush import Rush
 from ticketing.site.shedding import Shedding
+from ticketing.site.shortway import ShortWay
 from ticketing.venues import api as venues
 from ticketing.web import assets
 from ticketing.web.limits import Limiter, LimitRequests
@@ -79,11 +81,19 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     for routes in sales.routes:
         app.include_router(routes)
     app.add_middleware(HandOver)
+    rush = Rush(LimitRequests(app.behind, app.state.limiter), house=house, limiter=app.state.limiter)
+    root_path = house.settings.root_path
+    ids = RequestIds()
+    metrics = app.state.metrics
+    app.state.short_way = ShortWay(
+        rush, root_path=root_path, metrics=metrics, ids=ids, hosts=hosts, log_requests=log_requests
+    )
     app.front = Front(
-        Rush(LimitRequests(app.behind, app.state.limiter), house=house, limiter=app.state.limiter),
-        metrics=app.state.metrics,
+        rush,
+        metrics=metrics,
+        ids=ids,
         hosts=hosts,
-        shortcuts=frozenset({house.settings.root_path + ORDERS_PATH}),
+        shortcuts=frozenset({root_path + ORDERS_PATH}),
         log_requests=log_requests,
     )
     describe = app.openapi

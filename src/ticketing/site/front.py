@@ -1,29 +1,23 @@
 """What every request passes first, in one step so that it costs little: its id, its host, its size, its place in the queue,
 and afterwards its count. Plain ASGI."""
 
-from contextvars import ContextVar
-from os import urandom
 from time import perf_counter
 from typing import Any, Final
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ticketing.base.bounds import BODY_BYTES_MAX, REQUEST_ID_LENGTH_MAX, REQUESTS_IN_FLIGHT_MAX
+from ticketing.base.bounds import BODY_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX
 from ticketing.base.errors import Kind, Refusal
 from ticketing.base.store import Busy
 from ticketing.site.errors import RETRY_AFTER_SECONDS, broken
 from ticketing.site.metrics import UNKNOWN_ROUTE, Metrics
-from ticketing.web.replies import PROBLEM_JSON, REFUSAL, encoded, problem
+from ticketing.site.requests import REQUEST_ID, RequestIds, answered_hosts, host_name
+from ticketing.web.replies import IS_REPLAY, PROBLEM_JSON, REFUSAL, encoded, problem
 
 log = structlog.get_logger()
 
-REQUEST_ID: Final[ContextVar[bytes]] = ContextVar("request_id", default=b"")
-"""The id of the request being worked on, for whoever writes a log line; empty outside of requests."""
-
-_ID_LETTERS: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:+/=")
 _LENGTH_DIGITS_MAX: Final = 18
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class BodyTooLarge(Refusal):
@@ -56,15 +50,21 @@ class Front:
     """
 
     def __init__(
-        self, app: ASGIApp, *, metrics: Metrics, hosts: frozenset[str], shortcuts: frozenset[str], log_requests: bool
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        ids: RequestIds,
+        hosts: frozenset[str],
+        shortcuts: frozenset[str],
+        log_requests: bool,
     ) -> None:
         self._app = app
         self._metrics = metrics
-        self._hosts = hosts | _LOOPBACK if hosts and not hosts & _LOOPBACK else frozenset()
+        self._ids = ids
+        self._hosts = answered_hosts(hosts)
         self._shortcuts = shortcuts
         self._log_requests = log_requests
-        self._process = urandom(6).hex().encode()
-        self._count = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, or refuses it."""
@@ -80,9 +80,7 @@ class Front:
                 length = value
             elif name == b"x-request-id":
                 request_id = value
-        if request_id is None or not _is_sane(request_id):
-            self._count += 1
-            request_id = b"%b-%x" % (self._process, self._count)
+        request_id = self._ids.of(request_id)
         REQUEST_ID.set(request_id)
         metrics = self._metrics
         exchange = _Exchange(scope, receive, send, metrics, request_id)
@@ -93,7 +91,7 @@ class Front:
             len(length) > _LENGTH_DIGITS_MAX or not length.isdigit() or int(length) > BODY_BYTES_MAX
         ):
             refusal = BodyTooLarge()
-        elif self._hosts and _host_name(host) not in self._hosts and not _is_health(scope):
+        elif self._hosts and host_name(host) not in self._hosts and not _is_health(scope):
             refusal = WrongHost()
         if refusal is not None:
             await exchange.refuse(refusal)
@@ -136,7 +134,7 @@ class Front:
         status = exchange.status or 0
         route = self._route(scope)
         self._metrics.count(method, route, status, seconds=seconds, refusal=scope.get(REFUSAL))
-        if status == 201 and route in self._shortcuts and (b"idempotent-replayed", b"true") not in exchange.headers:
+        if status == 201 and route in self._shortcuts and IS_REPLAY not in exchange.headers:
             self._metrics.orders += 1
         if self._log_requests:
             client = scope.get("client") or ("",)
@@ -238,18 +236,6 @@ class _Exchange:
         self.answered = True
 
 
-def _is_sane(request_id: bytes) -> bool:
-    return 0 < len(request_id) <= REQUEST_ID_LENGTH_MAX and _ID_LETTERS.issuperset(request_id)
-
-
 def _is_health(scope: Scope) -> bool:
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", "")).startswith("/health/")
-
-
-def _host_name(header: bytes | None) -> str:
-    """The host of a Host header without its port, in lower case."""
-    text = (header or b"").decode("latin-1").lower()
-    if text.startswith("["):
-        return text[1:].partition("]")[0]
-    return text.partition(":")[0].rstrip(".")

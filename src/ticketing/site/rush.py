@@ -12,6 +12,7 @@ from ticketing.base.house import House
 from ticketing.sales.api.orders import ORDERS_PATH, answer_order
 from ticketing.site.errors import refused
 from ticketing.web.limits import Limiter, LimitKind, TooManyRequests, address_of, whole_seconds
+from ticketing.web.replies import Written
 
 
 class Rush:
@@ -28,6 +29,12 @@ class Rush:
         if scope["type"] != "http" or scope["path"] != self._path or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
+        answer = await self.answer(scope, receive)
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def answer(self, scope: Scope, receive: Receive | bytes) -> Written:
+        """The answer to an order, whose body is there or is still to be received."""
         content_type = ""
         key: str | None = None
         authorization: str | None = None
@@ -44,17 +51,16 @@ class Rush:
                 wait = limiter.allow(LimitKind.ORDER_FROM_ADDRESS, address_of(scope), limiter.now_seconds())
                 if wait is not None:
                     raise TooManyRequests(retry_after=whole_seconds(wait))
-            answer = await answer_order(
+            return await answer_order(
                 self._house,
-                body=await _body(receive),
+                body=receive if isinstance(receive, bytes) else await _body(receive),
                 content_type=content_type,
                 key=key,
                 authorization=authorization,
             )
         except Refusal as refusal:
-            answer = refused(Request(scope), refusal)
-        await send({"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers})
-        await send({"type": "http.response.body", "body": answer.body})
+            response = refused(Request(scope), refusal)
+            return Written(response.status_code, response.raw_headers, bytes(response.body))
 
 
 async def _body(receive: Receive) -> bytes:

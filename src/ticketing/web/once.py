@@ -79,12 +79,17 @@ def kept(house: House, *, name: str, fingerprint: str, status: int, content: byt
     return Claim(IDEMPOTENCY, record, now)
 
 
-def replay(house: House, record: Record, *, fingerprint: str) -> Response:
-    """The first answer again. Raises IdempotencyKeyReused where it answered another request."""
+def first_content(house: House, record: Record, *, fingerprint: str) -> bytes:
+    """The body of the first answer. Raises IdempotencyKeyReused where it answered another request."""
     if record["fingerprint"] != fingerprint:
         raise IdempotencyKeyReused
     sealed = b64decode(record["answer"])
-    content = _seal(house).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], record["idempotency_key"].encode())
+    return _seal(house).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], record["idempotency_key"].encode())
+
+
+def replay(house: House, record: Record, *, fingerprint: str) -> Response:
+    """The first answer again. Raises IdempotencyKeyReused where it answered another request."""
+    content = first_content(house, record, fingerprint=fingerprint)
     return Response(
         content,
         status_code=record["status"],

@@ -75,10 +75,14 @@ class BehindProxies:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on."""
         if scope["type"] == "http":
-            peer = scope.get("client")
-            host = self._client_of("" if peer is None else peer[0], scope)
-            scope["client"] = (host, 0 if peer is None or peer[0] != host else peer[1])
+            self.settle_client(scope)
         await self._app(scope, receive, send)
+
+    def settle_client(self, scope: Scope) -> None:
+        """`client` of a request's scope is whom the trusted proxies saw."""
+        peer = scope.get("client")
+        host = self._client_of("" if peer is None else peer[0], scope)
+        scope["client"] = (host, 0 if peer is None or peer[0] != host else peer[1])
 
     def _client_of(self, peer: str, scope: Scope) -> str:
         """The right-most address that no trusted proxy has: all further left is only what that client says of itself."""

@@ -19,6 +19,19 @@ REFUSAL = "ticket.refusal"
 """Where in the scope of a request the code of its refusal is noted, so that refusals are counted."""
 
 
+IS_REPLAY = (b"idempotent-replayed", b"true")
+"""The header of an answer that was given before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A whole answer: status, headers as ASGI has them, and body."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What goes back: a status, a JSON body (None: no body), and headers of its own."""

@@ -13,6 +13,7 @@ SOUND = {
     "base_url": "https://tickets.example",
     "admin_email": "ada@tickets.example",
     "smtp_url": "smtp://mail.example:587",
+    "trusted_proxies": "1",
 }
 """Settings of a house that nothing is to be said of."""
 
@@ -49,6 +50,7 @@ def test_before_its_first_start_a_house_lacks_nothing(tmp_path: Path) -> None:
     ("setting", "value", "said"),
     [
         ("base_url", "http://tickets.example", "is not encrypted"),
+        ("trusted_proxies", "", "all clients count as one"),
         ("admin_email", "admin@ticket.localhost", "nobody's address"),
         ("test_mode", "on", "without paying"),
         ("rate_limits", "off", "guessed"),

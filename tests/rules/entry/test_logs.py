@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from ticketing.entry.logs import set_up_logs
-from ticketing.site.front import REQUEST_ID
+from ticketing.site.requests import REQUEST_ID
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from ticketing.entry.protocol import SHEDDING, BoundedProtocol
 from ticketing.site import shedding
 from ticketing.site.front import Front
 from ticketing.site.metrics import Metrics
+from ticketing.site.requests import RequestIds
 from ticketing.site.shedding import Shedding
 
 PLACES = 2
@@ -40,7 +41,7 @@ class Sale:
             await receive()
             await send({"type": "lifespan.shutdown.complete"})
             return
-        await Front(self._sell, metrics=self.metrics, hosts=frozenset(), shortcuts=frozenset(), log_requests=False)(
+        await Front(self._sell, metrics=self.metrics, ids=RequestIds(), hosts=frozenset(), shortcuts=frozenset(), log_requests=False)(
             scope, receive, send
         )
 

@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "backup": ("keeping:backup", "Copy data and secret into one file, while the server runs."),
     "restore": ("keeping:restore", "Put a backup in place."),
     "doctor": ("keeping:doctor", "Look the data over and name what is wrong."),
+    "health": ("health:health", "Ask the running server whether it can sell."),
     "config": ("settings:config", "Show the settings and where each is from."),
     "bench": ("measuring:bench", "Measure (needs the repository)."),
     "version": ("settings:version", "Say which version this is."),

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ticketing.accounts.bearer import Who, principal_of
+from ticketing.accounts.model import STRANGER
 from ticketing.accounts.permissions import Right, Unauthenticated, demand
 from ticketing.admission.api import AdmissionShown
 from ticketing.admission.queries import admission_view
@@ -17,6 +18,7 @@ from ticketing.base.errors import Invalid, Kind, NotFound, Refusal
 from ticketing.base.house import House
 from ticketing.base.once import AlreadyAnswered
 from ticketing.base.store import Page
+from ticketing.base.tables import Record
 from ticketing.events.api.common import Cursor, Limit
 from ticketing.events.store import read_event
 from ticketing.sales import actions
@@ -26,8 +28,8 @@ from ticketing.sales.queries import order_view
 from ticketing.sales.store import orders_of, page_of_account, page_of_event
 from ticketing.schema.tables import IDEMPOTENCY
 from ticketing.web.bodies import TWICE, Shown, field_errors, has_name_twice
-from ticketing.web.once import answer_once, fingerprint_of, kept, key_of, replay
-from ticketing.web.replies import JSON, Answer, limit_of, listed_from, reply, respond
+from ticketing.web.once import answer_once, fingerprint_of, first_content, kept, key_of
+from ticketing.web.replies import IS_REPLAY, JSON, Answer, Written, limit_of, listed_from, reply, respond
 from ticketing.web.routing import Now, TheHouse, router
 
 routes = router("orders")
@@ -45,15 +47,15 @@ class WrongMedia(Refusal):
 
 async def answer_order(
     house: House, *, body: bytes, content_type: str, key: str | None, authorization: str | None
-) -> Response:
+) -> Written:
     """The answer to `POST /v1/orders`: 201 with the order and its access token, or the first answer to this key again.
 
     Raises every refusal of the sale. The same models, actions and idempotency as everywhere, without the router between.
     """
     now = house.clock.now()
-    if content_type.partition(";")[0].strip().lower() != JSON:
+    if content_type != JSON and content_type.partition(";")[0].strip().lower() != JSON:
         raise WrongMedia
-    who = await principal_of(house, authorization, now=now)
+    who = STRANGER if authorization is None else await principal_of(house, authorization, now=now)
     scope = who.idempotency_scope
     name = key_of(key, scope=scope)
     fingerprint = fingerprint_of(house, "POST", ORDERS_PATH, body)
@@ -77,23 +79,27 @@ async def answer_order(
         buyer = actions.buyer_of(house, who, wanted.who_buys())
         order = await actions.place_hold(house, wish, buyer, keep=keep, now=now)
     except AlreadyAnswered as answered:
-        return _answered(house, replay(house, answered.record, fingerprint=fingerprint))
+        return _replayed(house, answered.record, fingerprint=fingerprint)
     except Refusal:
         record = await house.store.get(IDEMPOTENCY, (name,))
         if record is not None and record["expires_at"] > now:
-            return _answered(house, replay(house, record, fingerprint=fingerprint))
+            return _replayed(house, record, fingerprint=fingerprint)
         raise
-    return Response(content, 201, _headers(house, order.order_id), JSON)
+    return Written(201, _headers(house, order.order_id, content), content)
 
 
-def _headers(house: House, order_id: str) -> dict[str, str]:
-    # The body has the access token, which no cache between may keep.
-    return {"Location": f"{house.settings.root_path}{ORDERS_PATH}/{order_id}", "Cache-Control": "no-store"}
+def _headers(house: House, order_id: str, content: bytes) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"location", f"{house.settings.root_path}{ORDERS_PATH}/{order_id}".encode()),
+        (b"cache-control", b"no-store"),  # the body has the access token, which no cache between may keep
+        (b"content-length", b"%d" % len(content)),
+        (b"content-type", b"application/json"),
+    ]
 
 
-def _answered(house: House, again: Response) -> Response:
-    again.headers.update(_headers(house, orjson.loads(again.body)["order_id"]))
-    return again
+def _replayed(house: House, record: Record, *, fingerprint: str) -> Written:
+    content = first_content(house, record, fingerprint=fingerprint)
+    return Written(201, [*_headers(house, orjson.loads(content)["order_id"], content), IS_REPLAY], content)
 
 
 def _new_order(house: House, order: Order) -> dict[str, Any]:
@@ -117,13 +123,16 @@ def _new_order(house: House, order: Order) -> dict[str, Any]:
 async def post_order(request: Request, house: TheHouse) -> Response:
     """For anyone. The places are held until `expires_at`; an order that costs nothing is complete at once."""
     headers = request.headers
-    return await answer_order(
+    answer = await answer_order(
         house,
         body=await request.body(),
         content_type=headers.get("content-type", ""),
         key=headers.get("idempotency-key"),
         authorization=headers.get("authorization"),
     )
+    response = Response(answer.body, answer.status)
+    response.raw_headers = answer.headers
+    return response
 
 
 @routes.get("/orders/{order_id}", response_model=OrderShown, summary="Read an order")
