@@ -6,6 +6,7 @@ from collections.abc import MutableMapping
 from typing import Any, Final, TextIO
 
 import structlog
+from structlog.typing import Processor
 
 from ticketing.site.requests import REQUEST_ID
 
@@ -13,8 +14,11 @@ QUIET: Final = ("uvicorn", "uvicorn.error", "asyncio")
 """Libraries that are heard from warnings on: what they tell beside that, `ticket` tells itself."""
 
 
-def set_up_logs(*, log_format: str, level: str, stream: TextIO | None = None) -> None:
-    """Log lines go to standard error (or `stream`), from `level` on. `log_format` is auto, console or json."""
+def set_up_logs(*, log_format: str, level: str, stream: TextIO | None = None, worker: int | None = None) -> None:
+    """Log lines go to standard error (or `stream`), from `level` on. `log_format` is auto, console or json.
+
+    Where there are several server processes, `worker` says which one this is, and each of its lines says so.
+    """
     stream = sys.stderr if stream is None else stream
     console = log_format == "console" or (log_format == "auto" and stream.isatty())
     renderer: Any
@@ -28,6 +32,7 @@ def set_up_logs(*, log_format: str, level: str, stream: TextIO | None = None) ->
     structlog.configure(
         processors=[
             _with_request_id,
+            *([] if worker is None else [_with_worker(worker)]),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([] if console else [structlog.processors.format_exc_info]),
@@ -49,6 +54,14 @@ def _with_request_id(_logger: Any, _method: str, line: MutableMapping[str, Any])
     if request_id:
         line["request_id"] = request_id.decode()
     return line
+
+
+def _with_worker(worker: int) -> Processor:
+    def add(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        line["worker"] = worker
+        return line
+
+    return add
 
 
 class _ToStructlog(logging.Handler):

@@ -9,27 +9,34 @@ import resource
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
 
 import click
+import structlog
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ticketing.accounts.actions import ensure_admin
 from ticketing.base.errors import Refusal
-from ticketing.entry.config import BY_NAME, Config
+from ticketing.entry.config import Config
 from ticketing.entry.jobs import Jobs, jobs_of
 from ticketing.entry.logs import set_up_logs
 from ticketing.entry.opening import CANNOT_START, NowhereToTell, OpenHouse, open_house
 from ticketing.entry.protocol import SHEDDING, SHORT_WAY, BoundedProtocol
 from ticketing.entry.secret import refuse_other_secret
+from ticketing.entry.supervisor import Supervisor, ended, run_apart
 from ticketing.site.app import build_app
+from ticketing.site.metrics import Metrics
+from ticketing.site.siblings import LEFT_EVERY_SECONDS, Siblings
 from ticketing.storage.sql.backup import create_private
 from ticketing.web.proxies import BehindProxies, ForwardedHeader
+
+log = structlog.get_logger()
 
 BACKLOG: Final = 4096
 """Connections that may wait to be accepted: the beginning of a sale brings them all at once. The kernel may lower it."""
@@ -40,6 +47,8 @@ KEEP_ALIVE_SECONDS: Final = 75
 """Longer than proxies and load balancers keep idle connections (60 s), so that they never send into one that just closed."""
 STOP_SECONDS_MAX: Final = 20
 """Requests under way may finish for so long after SIGTERM; most service managers kill after thirty."""
+JOBS_STOP_SECONDS_MAX: Final = 8
+"""Beyond that, for jobs that are in the middle of something; then a worker is killed, still before the service manager kills all."""
 SWITCH_SECONDS: Final = 0.0002
 """How long the store's writer may wait for Python's lock while requests are handled. It asks for it some ten times in a batch; with
 the usual 5 ms a batch took 55 ms, of which it worked 6."""
@@ -96,10 +105,14 @@ def _refuse_unwritable(path: Path) -> None:
     raise NowhereToTell(f"{path.parent} cannot be written to. Set TICKET_ADMIN_PASSWORD for the first admin.")
 
 
-def make_app(opened: OpenHouse, config: Config) -> ASGIApp:
-    """The application with its lifespan: jobs run while it serves, and the store is closed after the last answer."""
+def make_app(opened: OpenHouse, config: Config, *, siblings: Siblings | None = None) -> ASGIApp:
+    """The application with its lifespan: jobs run while it serves, and the store is closed after the last answer.
+
+    One of several processes shows the figures of its siblings with its own.
+    """
     sys.setswitchinterval(SWITCH_SECONDS)
     app = build_app(opened.house, hosts=config.hosts, log_requests=config.text("log_level") == "debug")
+    app.state.metrics.siblings = siblings
     outer: ASGIApp = app
     if config.proxies:
         outer = behind = BehindProxies(app, config.proxies, ForwardedHeader(config.text("forwarded_header")))
@@ -127,14 +140,25 @@ class WithLifespan:
         opened = self._opened
         jobs = Jobs(opened.house, jobs_of(opened.house, opened.opened.purge))
         jobs.start()
+        leaving = asyncio.create_task(_leave_figures(self._app.state.metrics), name="figures")
         scope["state"][SHEDDING] = self._app.state.shedding  # the server hands these to the protocol of each connection
         scope["state"][SHORT_WAY] = self._app.state.short_way
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        leaving.cancel()
         await jobs.stop()
         await opened.store.close()
         self._app.state.passwords.close()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _leave_figures(metrics: Metrics) -> None:
+    while metrics.siblings is not None:
+        try:
+            metrics.siblings.leave(metrics.collect())
+        except OSError as error:  # a full disk is told by the store, and the figures of this process by itself
+            log.warning("figures.not_left", error=str(error))
+        await asyncio.sleep(LEFT_EVERY_SECONDS)
 
 
 def serve(
@@ -147,29 +171,64 @@ def serve(
 
     Exits with a sentence where it cannot start. `when_prepared` is run once the house is open, before requests are answered.
     """
-    set_up_logs(log_format=config.text("log_format"), level=config.text("log_level"))
+    _set_up_logs(config)
     _allow_open_files()
-    listening = _listen(config)
+    listening = listen(config)
+    workers = config.number("workers")
+    if workers == 1:
+        opened = _opened(config, when_prepared)
+        when_listening()
+        sys.stdout.flush()
+        _serve_here(opened, config, listening, acceptors=ACCEPTORS)
+        return
+
+    def prepare_apart() -> None:
+        opened = _opened(config, when_prepared)
+        asyncio.run(opened.store.close())
+
+    def work(number: int) -> None:
+        _set_up_logs(config, worker=number)
+        try:
+            opened = open_house(config)
+        except CANNOT_START as error:
+            fail(str(error))
+        siblings = Siblings(Path(figures), number)
+        _serve_here(opened, config, listening, acceptors=max(1, ACCEPTORS // workers), siblings=siblings)
+
+    # In a process of its own, so that the supervisor, of which each worker is a fork, never has a connection or a thread.
+    code = ended(run_apart(prepare_apart))
+    if code:
+        sys.exit(code if code > 0 else 1)
+    when_listening()
+    with tempfile.TemporaryDirectory(prefix="ticket-figures-") as figures:
+        Supervisor(workers, work, stop_seconds_max=STOP_SECONDS_MAX + JOBS_STOP_SECONDS_MAX).run()
+
+
+def _opened(config: Config, then: Callable[[OpenHouse], Awaitable[None]] | None) -> OpenHouse:
+    """The house, prepared. The process ends with a sentence where it cannot be."""
     try:
         opened = open_house(config)
-        asyncio.run(_prepared(opened, config, when_prepared))
+        asyncio.run(_prepared(opened, config, then))
     except CANNOT_START as error:
         fail(str(error))
     except Refusal as refusal:
         fail(f"The first admin cannot be made: {refusal.detail or refusal}")
-    when_listening()
-    sys.stdout.flush()
+    return opened
+
+
+def _serve_here(
+    opened: OpenHouse, config: Config, listening: socket.socket, *, acceptors: int, siblings: Siblings | None = None
+) -> None:
+    """This process has served until it was told to stop. It listens through so many duplicates of the socket."""
     signal.signal(signal.SIGTERM, _end)  # uvicorn stops in order, then raises the signal again: it ends here, in peace
+    sockets = [listening, *(listening.dup() for _ in range(acceptors - 1))]
     with contextlib.suppress(KeyboardInterrupt):
-        if config.number("workers") == 1:
-            acceptors = [listening, *(listening.dup() for _ in range(ACCEPTORS - 1))]
-            uvicorn.Server(uvicorn.Config(make_app(opened, config), **uvicorn_options(config))).run(sockets=acceptors)
-        else:
-            asyncio.run(opened.store.close())  # each worker opens its own
-            _hand_down(config)
-            workers = config.number("workers")
-            bounds = uvicorn_options(config)
-            uvicorn.run("ticketing.entry.asgi:app", factory=True, workers=workers, fd=listening.fileno(), **bounds)
+        app = make_app(opened, config, siblings=siblings)
+        uvicorn.Server(uvicorn.Config(app, **uvicorn_options(config))).run(sockets=sockets)
+
+
+def _set_up_logs(config: Config, *, worker: int | None = None) -> None:
+    set_up_logs(log_format=config.text("log_format"), level=config.text("log_level"), worker=worker)
 
 
 async def _prepared(opened: OpenHouse, config: Config, then: Callable[[OpenHouse], Awaitable[None]] | None) -> None:
@@ -197,7 +256,7 @@ def uvicorn_options(config: Config) -> dict[str, Any]:
     }
 
 
-def _listen(config: Config) -> socket.socket:
+def listen(config: Config) -> socket.socket:
     """A listening socket: a port that is taken is found before anything else is done."""
     host, port = config.text("host"), config.number("port")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -207,7 +266,9 @@ def _listen(config: Config) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             fail(f"Port {port} of {host} is in use. Stop what listens there, or set TICKET_PORT.")
         fail(f"Cannot listen on {host}, port {port}: {error.strerror or error}.")
-    listening.set_inheritable(True)
+    # Before anybody duplicates it: `dup` sets what this one has, on all duplicates in all workers. Were it to wait for an instant,
+    # while one worker is started again, another could hang in `accept` and with it all its clients.
+    listening.setblocking(False)
     return listening
 
 
@@ -217,16 +278,6 @@ def _allow_open_files() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _hand_down(config: Config) -> None:
-    """Workers read the environment: what was given otherwise is put there for them."""
-    for name, value in config.values.items():
-        if value is not None:
-            text = ("on" if value else "off") if isinstance(value, bool) else str(value)
-            os.environ[BY_NAME[name].variable] = text
-    if config.optional("base_url") is None:
-        os.environ.pop(BY_NAME["base_url"].variable, None)
 
 
 def _end(_signal: int, _frame: FrameType | None) -> NoReturn:

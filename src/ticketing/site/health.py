@@ -59,7 +59,7 @@ async def get_ready(request: Request) -> Response:
 
 @routes.get("/metrics", summary="Figures for Prometheus", response_class=Response)
 async def get_metrics(request: Request, _house: TheHouse) -> Response:
-    """Requests by route and status, their times, orders, refusals by code, commits by batch; of the process that answers."""
+    """Requests by route and status, their times, orders, refusals by code, commits by batch. With several processes each has its label."""
     metrics: Metrics = request.app.state.metrics
     return Response(metrics.written(), headers={"Cache-Control": "no-store"}, media_type=TEXT)
 

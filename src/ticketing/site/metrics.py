@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from ticketing import __version__
+from ticketing.site.siblings import Siblings
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 COMMITS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -53,6 +54,7 @@ class Metrics(Collector):
         self.orders = 0
         self._routes: dict[tuple[str, str], _Route] = {}
         self._refusals: dict[str, int] = {}
+        self.siblings: Siblings | None = None
         self._store = store
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -70,8 +72,8 @@ class Metrics(Collector):
             self._refusals[refusal] = self._refusals.get(refusal, 0) + 1
 
     def written(self) -> bytes:
-        """All figures in Prometheus' text format."""
-        return generate_latest(self._registry)
+        """All figures in Prometheus' text format: of this process, or of all its siblings, each under its own label."""
+        return generate_latest(self._registry if self.siblings is None else self.siblings.joined(self.collect()))
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: names are checked when the figures are collected."""

@@ -9,6 +9,8 @@ from ticketing.entry.cli.common import configured
 _host = click.option("--host", help="Listen on this address instead of TICKET_HOST.")
 _port = click.option("--port", help="Listen on this port instead of TICKET_PORT.")
 
+_workers = click.option("--workers", help="So many server processes instead of TICKET_WORKERS.")
+
 
 def _given(**options: str | None) -> dict[str, str]:
     return {name: value for name, value in options.items() if value is not None}
@@ -17,12 +19,13 @@ def _given(**options: str | None) -> dict[str, str]:
 @click.command()
 @_host
 @_port
-def serve(host: str | None, port: str | None) -> None:
+@_workers
+def serve(host: str | None, port: str | None, workers: str | None) -> None:
     """Serve the API until SIGTERM or Ctrl-C.
 
     At first start the database, its secret and the first admin are made.
     """
-    config = configured(given=_given(host=host, port=port))
+    config = configured(given=_given(host=host, port=port, workers=workers))
     from ticketing.entry import server
 
     def tell() -> None:
