@@ -94,11 +94,10 @@ def test_the_figures_are_of_all_workers_whoever_is_asked(here: Site) -> None:
         for number in range(30):
             assert order_over_a_connection_of_its_own(served, offer, f"buyer{number}") == 201
 
-        await_until(lambda: sum(orders_told(served).values()) == 30)
-        told = [orders_told(served) for _ in range(10)]
+        # What a worker leaves for the others is up to a second old.
+        await_until(lambda: all(sum(orders_told(served).values()) == 30 for _ in range(10)))
 
-        assert told[0].keys() == {"1", "2"}
-        assert told == [told[0]] * 10
+        assert orders_told(served).keys() == {"1", "2"}
         asked = [
             (name, tuple(sorted(labels.items()))) for name, labels, _ in figures(served)
         ]  # a series that stood twice would make Prometheus refuse the page
