@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from bench.floor import floor_cpu_us
 from bench.load import Plan, Result, measure, order_request
 from bench.outcome import Figure, Options, Outcome
 from bench.progress import say
@@ -34,6 +35,8 @@ class Measured:
     echoes: list[Result]
     steady: list[Result]
     answer_bytes: int
+    sqlite_cpu_us: float
+    """What SQLite alone took for each of the same orders."""
 
 
 def run(options: Options) -> Outcome:
@@ -67,8 +70,10 @@ def run(options: Options) -> Outcome:
                         f"round {number}: {_told(orders[-1])}; echo {_told(echoes[-1])}; "
                         f"at {STEADY_SHARE:.0%} {_told(steady[-1])}, p99 {steady[-1].latency.p99_ms} ms",
                     )
+        say(NAME, "writing the same rows by nothing but SQLite")
+        floor = floor_cpu_us(house.database, sales[0])
         say(NAME, "looking the database over")
-        measured = Measured(orders, echoes, steady, answer_bytes)
+        measured = Measured(orders, echoes, steady, answer_bytes, floor)
         return _outcome(options, measured, house=house, acknowledged=acknowledged)
 
 
@@ -170,6 +175,10 @@ def _outcome(options: Options, measured: Measured, *, house: Stage, acknowledged
                 ),
             ),
             Figure(what="server CPU for an order, for an echo", value=f"{order_us:.0f} µs, {echo_us:.0f} µs"),
+            Figure(
+                what="of it SQLite's own, for the same rows in batches of 64; with an echo, orders to echoes were at most",
+                value=f"{measured.sqlite_cpu_us:.0f} µs; {echo_us / (echo_us + measured.sqlite_cpu_us):.2f}",
+            ),
             Figure(what="generator CPU for an order", value=f"{generator_us:.0f} µs"),
             Figure(
                 what="places sold, orders stored, orders acknowledged",
@@ -201,6 +210,7 @@ def _outcome(options: Options, measured: Measured, *, house: Stage, acknowledged
             "p99_ms_steady": steady_p99_ms,
             "order_cpu_us": order_us,
             "echo_cpu_us": echo_us,
+            "sqlite_cpu_us": measured.sqlite_cpu_us,
         },
         charts={
             "flash.svg": bar_chart(
