@@ -134,6 +134,13 @@ MATRIX = (
     Case("GET /v1/admissions/{admission_id}", READS_ORDER, ("a paid order's admission",), order="a paid order"),
     Case("GET /v1/admissions/{admission_id}/qr.svg", READS_ORDER, ("a paid order's admission",), order="a paid order"),
     Case(
+        "GET /v1/admissions/{admission_id}/code.png", READS_ORDER, ("a paid order's admission",), order="a paid order"
+    ),
+    Case(
+        "GET /v1/admissions/{admission_id}/ticket.pdf", READS_ORDER, ("a paid order's admission",), order="a paid order"
+    ),
+    Case("GET /v1/orders/{order_id}/tickets.pdf", READS_ORDER, ("a paid order",), order="a paid order"),
+    Case(
         "PATCH /v1/admissions/{admission_id}",
         CHANGES_ORDER,
         ("a paid order's admission",),

@@ -77,6 +77,9 @@ REFUNDS_PER_ORDER_MAX: Final = 100
 PAYMENTS_PER_ORDER_MAX: Final = 50
 """Declined cards are tried again; fifty attempts on one order are not a person's."""
 
+DRAWINGS_WAITING_MAX: Final = 64
+"""Pages of tickets that wait for the one thread that draws: a ticket takes some 30 ms, so that the last waits for about two seconds."""
+
 # Accounts
 USERNAME_LENGTH_MAX: Final = 64
 PHONE_LENGTH_MAX: Final = 50

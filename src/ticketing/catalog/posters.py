@@ -1,6 +1,7 @@
 """Posters for events without a picture: drawn from the event's id and its category, always the same, as SVG in the page."""
 
 import hashlib
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -24,11 +25,16 @@ class _Chance:
         return low + self.below(high - low + 1)
 
 
+GROUND_LIGHTNESS: Final = 0.35
+GROUND_CHROMA: Final = 0.09
+
+
 class _Palette:
     """Four colours, dark to light: the ground and its deeper neighbour in one hue, what stands out in another."""
 
     def __init__(self, ground: int, bright: int) -> None:
-        self.ground = f"oklch(0.35 0.09 {ground})"
+        self.ground_hue = ground
+        self.ground = f"oklch({GROUND_LIGHTNESS} {GROUND_CHROMA} {ground})"
         self.deep = f"oklch(0.5 0.13 {ground + 12})"
         self.bright = f"oklch(0.74 0.15 {bright})"
         self.light = f"oklch(0.93 0.045 {bright + 15})"
@@ -47,13 +53,41 @@ NEIGHBOURS: Final = 4
 def poster(event_id: str, *, category: str) -> str:
     """An SVG element that fills its place. Events of one category share some palettes. It holds nothing but numbers."""
     chance = _Chance(event_id)
-    first = _Chance(category).below(len(PALETTES))
-    palette = PALETTES[(first + chance.below(NEIGHBOURS)) % len(PALETTES)]
+    palette = _palette(chance, category)
     drawing = FAMILIES[chance.below(len(FAMILIES))](chance, palette)
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="xMidYMid slice" aria-hidden="true">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="{palette.ground}"/>{drawing}</svg>'
     )
+
+
+def _palette(chance: _Chance, category: str) -> _Palette:
+    first = _Chance(category).below(len(PALETTES))
+    return PALETTES[(first + chance.below(NEIGHBOURS)) % len(PALETTES)]
+
+
+def ground_colour(event_id: str, *, category: str) -> tuple[float, float, float]:
+    """The ground of the poster as red, green and blue from 0 to 1, for what knows no OKLCH. White letters are read well on it."""
+    hue = math.radians(_palette(_Chance(event_id), category).ground_hue)
+    return _srgb(GROUND_LIGHTNESS, GROUND_CHROMA * math.cos(hue), GROUND_CHROMA * math.sin(hue))
+
+
+def _srgb(lightness: float, a: float, b: float) -> tuple[float, float, float]:
+    """A colour of OKLab in sRGB. Source of the numbers: Björn Ottosson, "A perceptual color space for image processing"."""
+    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    middle = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    linear = (
+        4.0767416621 * long - 3.3077115913 * middle + 0.2309699292 * short,
+        -1.2684380046 * long + 2.6097574011 * middle - 0.3413193965 * short,
+        -0.0041960863 * long - 0.7034186147 * middle + 1.7076147010 * short,
+    )
+    red, green, blue = (_encoded(min(1.0, max(0.0, each))) for each in linear)
+    return red, green, blue
+
+
+def _encoded(linear: float) -> float:
+    return round(12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055, 4)
 
 
 def _rings(chance: _Chance, palette: _Palette) -> str:

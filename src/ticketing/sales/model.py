@@ -43,7 +43,6 @@ class Buyer:
     account_user_id: str | None
     allowance: str
     customer: Customer
-    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +99,6 @@ class Order:
     refunds: tuple[str, ...]
     lines: tuple[OrderLine, ...]
     version: int
-    language: str | None = None
-    """In which mails about it are written; None: English."""
 
     @property
     def ticket_count(self) -> int:

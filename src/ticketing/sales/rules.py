@@ -138,6 +138,14 @@ class TooManyPayments(Refusal):
     title = "This order has too many payments or refunds already."
 
 
+class NoTickets(Refusal):
+    """The order has no tickets that are good: it was not paid, or all of them are void."""
+
+    code = "no_tickets"
+    kind = Kind.CONFLICT
+    title = "This order has no tickets to show: it is not paid, or all of them are void."
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What `decide_hold` decided: the order, and how many each pool gives."""
@@ -193,7 +201,6 @@ def decide_hold(
         refunds=(),
         lines=lines,
         version=1,
-        language=buyer.language,
     )
     return Held(order, event.tickets_per_customer_max)
 

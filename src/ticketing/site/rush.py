@@ -38,7 +38,6 @@ class Rush:
         content_type = ""
         key: str | None = None
         authorization: str | None = None
-        languages = ""
         for name, value in scope["headers"]:
             if name == b"content-type":
                 content_type = value.decode("latin-1")
@@ -46,8 +45,6 @@ class Rush:
                 key = value.decode("latin-1")
             elif name == b"authorization":
                 authorization = value.decode("latin-1")
-            elif name == b"accept-language":
-                languages = value.decode("latin-1")
         try:
             limiter = self._limiter
             if limiter.enforced:
@@ -60,7 +57,6 @@ class Rush:
                 content_type=content_type,
                 key=key,
                 authorization=authorization,
-                languages=languages,
             )
         except Refusal as refusal:
             response = refused(Request(scope), refusal)

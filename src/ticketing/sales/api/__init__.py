@@ -1,6 +1,7 @@
 """JSON routes of sales: orders, their payments and refunds."""
 
+from ticketing.sales.api.documents import routes as documents
 from ticketing.sales.api.orders import routes as orders
 from ticketing.sales.api.payments import routes as payments
 
-routes = (orders, payments)
+routes = (orders, payments, documents)

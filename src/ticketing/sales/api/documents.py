@@ -1,0 +1,95 @@
+"""Routes of what a buyer holds in the hand: tickets to print, pictures of codes, calendar files."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.responses import Response
+
+from ticketing.accounts.bearer import Who
+from ticketing.accounts.permissions import Right, Unauthenticated
+from ticketing.admission.actions import TO_READ, admission_for
+from ticketing.admission.model import Admission
+from ticketing.admission.qr import qr_png
+from ticketing.admission.rules import refuse_void
+from ticketing.admission.sheet import Sheet
+from ticketing.admission.signing import code_of
+from ticketing.base.house import House
+from ticketing.base.ids import order_code
+from ticketing.sales import actions
+from ticketing.sales.model import Order
+from ticketing.sales.printing import sheets_of
+from ticketing.sales.rules import NoTickets
+from ticketing.sales.store import read_order
+from ticketing.web.drawing import Drawing, TheDrawing
+from ticketing.web.routing import TheHouse, router
+
+routes = router("documents")
+
+PDF: Final = "application/pdf"
+PNG: Final = "image/png"
+
+
+@routes.get(
+    "/orders/{order_id}/tickets.pdf",
+    response_class=Response,
+    responses={200: {"content": {PDF: {}}, "description": "A page of A4 for each ticket."}},
+    summary="Print an order's tickets",
+)
+async def get_tickets_pdf(order_id: str, who: Who, house: TheHouse, drawing: TheDrawing) -> Response:
+    """Its owner and the event's organizer. Void tickets are left out; without any other, it is refused with `no_tickets`."""
+    if who.is_stranger:
+        raise Unauthenticated
+    order = await actions.order_for(
+        house, who, order_id, owner=Right.READ_OWN_ORDERS, organizer=Right.READ_ORDERS_OF_EVENT
+    )
+    admissions = [each for each in await actions.admissions_of(house, order) if not each.is_void]
+    if not admissions:
+        raise NoTickets
+    return await _pdf(house, drawing, order, admissions, name=f"tickets-{order_code(order_id)}")
+
+
+@routes.get(
+    "/admissions/{admission_id}/ticket.pdf",
+    response_class=Response,
+    responses={200: {"content": {PDF: {}}, "description": "A page of A4."}},
+    summary="Print a ticket",
+)
+async def get_ticket_pdf(admission_id: str, who: Who, house: TheHouse, drawing: TheDrawing) -> Response:
+    """For whoever may read the admission; a void one is refused with `admission_void`."""
+    admission = await admission_for(house, who, admission_id, TO_READ)
+    refuse_void(admission)
+    order = await read_order(house.store, admission.order_id)
+    assert order is not None
+    return await _pdf(house, drawing, order, [admission], name=f"ticket-{admission.human_code}")
+
+
+async def _pdf(house: House, drawing: Drawing, order: Order, admissions: Sequence[Admission], *, name: str) -> Response:
+    sheets = await sheets_of(house, order, admissions)
+    return _private(await drawing.of(_drawn, sheets), PDF, name=f"{name}.pdf")
+
+
+def _drawn(sheets: Sequence[Sheet]) -> bytes:
+    # Only where somebody prints: what draws takes a fifth of a second to import, which a cold start need not wait for.
+    from ticketing.admission.pdf import tickets_pdf
+
+    return tickets_pdf(sheets, title=f"{sheets[0].event_name}: {len(sheets)} × ticket", language="en")
+
+
+@routes.get(
+    "/admissions/{admission_id}/code.png",
+    response_class=Response,
+    responses={200: {"content": {PNG: {}}, "description": "The QR symbol of the admission's code, 490 pixels a side."}},
+    summary="Draw an admission's QR symbol as PNG",
+)
+async def get_code_png(admission_id: str, who: Who, house: TheHouse, drawing: TheDrawing) -> Response:
+    """For whoever may read the admission; a void one is refused with `admission_void`."""
+    admission = await admission_for(house, who, admission_id, TO_READ)
+    refuse_void(admission)
+    code = code_of(house.keys, admission)
+    assert code is not None
+    return _private(await drawing.of(qr_png, code), PNG, name=f"ticket-{admission.human_code}.png")
+
+
+def _private(content: bytes, media: str, *, name: str) -> Response:
+    headers = {"Cache-Control": "private, no-store", "Content-Disposition": f'inline; filename="{name}"'}
+    return Response(content, media_type=media, headers=headers)
