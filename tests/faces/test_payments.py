@@ -320,7 +320,7 @@ async def test_money_confirmed_again_by_the_same_transaction_is_booked_once(till
     assert {(answer.status_code, answer.json()["payment_status"]) for answer in answers} == {(200, "completed")}
     assert (await till.read(order))["amount_paid"]["amount"] == 2500
     assert len(await till.admissions(order)) == 1
-    assert await told(till) == ["order.completed"]
+    assert await told(till) == ["payment.promised", "order.completed"]
 
 
 async def test_a_payment_is_not_completed_by_a_second_transaction(till: Till) -> None:
@@ -415,7 +415,7 @@ async def test_money_for_a_cancelled_order_is_due_back_and_brings_nothing(till: 
         "The payment came after the order was cancelled."
     ]
     assert await till.left() == Left(10, (10,))
-    assert await told(till) == ["order.cancelled", "order.refund_due"]
+    assert await told(till) == ["payment.promised", "order.cancelled", "order.refund_due"]
     await assert_books_balance(till.api.house, till.sale)
 
 
@@ -520,7 +520,7 @@ async def test_late_money_for_which_nothing_is_left_is_due_back_once(
         (refund["refund_amount"]["amount"], refund["refund_status"]) for refund in await refunds_of(till, order)
     ] == [(5000, "due")]
     assert await till.admissions(order) == []
-    assert await told(till) == ["order.refund_due"]
+    assert await told(till) == ["payment.promised", "order.expired", "order.refund_due"]
     await assert_books_balance(till.api.house, till.sale)
 
 

@@ -17,7 +17,10 @@ class UserType(Enum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person. `password` is an argon2id hash, None for a guest; a session of an older `login_generation` is over."""
+    """A person. `password` is an argon2id hash, None for a guest; a session of an older `login_generation` is over.
+
+    `email_proven_at` is when the user first showed to read what is sent to the present address.
+    """
 
     user_id: str
     username: str | None
@@ -32,6 +35,7 @@ class User:
     created_date_time: datetime
     version: int
     login_generation: int = 1
+    email_proven_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,9 +87,11 @@ def new_user(user_id: str, wish: UserWish, *, password: str, user_type: UserType
 
 
 def changed_user(user: User, wish: UserWish) -> User:
-    """The user described anew; its version is still the one that was read."""
+    """The user described anew; its version is still the one that was read. Another address has still to be proven."""
+    same_address = normal_email(wish.email) == normal_email(user.email)
     return replace(
         user,
+        email_proven_at=user.email_proven_at if same_address else None,
         email=wish.email,
         username=wish.username,
         first_name=wish.first_name,

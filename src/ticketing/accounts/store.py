@@ -26,6 +26,7 @@ def user_of(record: Record) -> User:
         created_date_time=record["created_date_time"],
         version=record["version"],
         login_generation=record["login_generation"],
+        email_proven_at=record["email_proven_at"],
     )
 
 
@@ -48,6 +49,7 @@ def user_record(user: User) -> Record:
         "api_keys_available": API_KEYS_PER_USER_MAX,  # as a new user begins; a replacement leaves pools alone
         "created_date_time": user.created_date_time,
         "version": user.version,
+        "email_proven_at": user.email_proven_at,
     }
 
 

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from ticketing.base.changes import Change, Give, Replace
 from ticketing.base.house import House
 from ticketing.base.store import Conflict, Store
+from ticketing.events.store import read_event
 from ticketing.sales.model import Order
 from ticketing.sales.rules import expired, ran_out
 from ticketing.sales.store import (
@@ -21,6 +22,7 @@ from ticketing.sales.store import (
     read_order,
     ticket_pool,
 )
+from ticketing.schema.facts import happened
 from ticketing.schema.tables import HOLD_SHARDS, ORDERS
 
 HOLDS_PER_SWEEP_MAX: Final = 100
@@ -44,13 +46,30 @@ async def expire_hold(house: House, order_id: str, *, now: datetime) -> bool:
     if order is None or not ran_out(order, now=now):
         return False
     try:
-        await house.store.commit(release(house, order, expired(order)))
+        await house.store.commit((*release(house, order, expired(order)), *await _told(house, order, now=now)))
     except Conflict:
         return False
     return True
 
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+
+
+async def _told(house: House, order: Order, *, now: datetime) -> tuple[Change, ...]:
+    """The fact that the hold ran out, where somebody meant to pay: thousands that were only looked at end in every sale."""
+    if not order.payments:
+        return ()
+    event = await read_event(house.store, order.event_id)
+    assert event is not None, "an event that was public is never deleted"
+    return happened(
+        house,
+        "order.expired",
+        whose=event.organizer_user_id,
+        event_id=order.event_id,
+        subject_id=order.order_id,
+        now=now,
+        order_id=order.order_id,
+    )
 
 
 @dataclass(slots=True)

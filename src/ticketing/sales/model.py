@@ -43,6 +43,7 @@ class Buyer:
     account_user_id: str | None
     allowance: str
     customer: Customer
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,8 @@ class Order:
     refunds: tuple[str, ...]
     lines: tuple[OrderLine, ...]
     version: int
+    language: str | None = None
+    """In which mails about it are written; None: English."""
 
     @property
     def ticket_count(self) -> int:

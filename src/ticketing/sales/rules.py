@@ -201,6 +201,7 @@ def decide_hold(
         refunds=(),
         lines=lines,
         version=1,
+        language=buyer.language,
     )
     return Held(order, event.tickets_per_customer_max)
 

@@ -41,6 +41,7 @@ def order_record(order: Order) -> Record:
         "refunds": list(order.refunds),
         "hold_shard": HOLD_SHARDS[order.expires_at.second % len(HOLD_SHARDS)] if pending else None,
         "version": order.version,
+        "language": order.language,
     }
 
 
@@ -68,6 +69,7 @@ def order_of(record: Record, lines: tuple[OrderLine, ...]) -> Order:
         refunds=tuple(record["refunds"]),
         lines=lines,
         version=record["version"],
+        language=record["language"],
     )
 
 

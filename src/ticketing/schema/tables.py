@@ -48,6 +48,7 @@ USERS: Final = Table(
         Column("api_keys_available", POOL),  # how many more API keys this user may have
         Column("created_date_time", TIME),
         VERSION,
+        Column("email_proven_at", TIME, nullable=True),  # when somebody showed to read what is sent to this address
     ),
     indexes=(
         Index(
@@ -82,6 +83,27 @@ SESSIONS: Final = Table(
     ),
     indexes=(Index("sessions_by_user", "sessions", "user_id", ("created_date_time",), "Which log-ins has this user?"),),
 )
+
+LINKS: Final = Table(
+    "links",
+    "Links",
+    ("link_id",),
+    (
+        Column("link_id"),  # "<user id>.<purpose>.<place>": a user has so many at once, and no more are mailed
+        Column("user_id", references="users"),
+        Column("purpose", check=one_of("purpose", "login", "reset", "verify")),
+        Column("nonce"),  # the link's secret is made of it and of the master key
+        Column("email"),  # to which it was mailed; another address of the user since then makes it void
+        Column("login_generation", INTEGER),  # the user's when it was asked for
+        Column("language"),
+        Column("used", BOOLEAN),
+        Column("created_date_time", TIME),
+        Column("expires_at", TIME),
+        VERSION,
+    ),
+    sorted_keys=False,
+)
+"""Links that are mailed and good for one use. A place is taken until `expires_at`, used or not."""
 
 API_KEYS: Final = Table(
     "api_keys",
@@ -456,6 +478,7 @@ ORDERS: Final = Table(
         Column("refunds", JSON),  # ids of rows of refunds, oldest first
         Column("hold_shard", nullable=True),  # "0" to "3" while pending, so that expiry finds it; null afterwards
         VERSION,
+        Column("language", nullable=True),  # in which mails about it are written; null: English
     ),
     indexes=(
         Index("orders_by_account", "orders", "account_user_id", (), "What did this user order?"),
@@ -531,6 +554,55 @@ FACTS: Final = Table(
     ),
 )
 
+UNTOLD: Final = Table(
+    "untold",
+    "Untold",
+    ("untold_shard", "fact_id"),
+    (
+        Column("untold_shard"),  # "0" to "3"
+        Column("fact_id", references="facts"),
+        Column("told_up_to", nullable=True),  # where a fact that concerns many goes on: a cursor
+        VERSION,
+    ),
+    indexes=(Index("untold_facts", "untold", "untold_shard", (), "What is still to be told?", lags=False),),
+)
+"""One row for each fact that `notify` has not turned into deliveries yet, stored in the fact's commit, removed in theirs."""
+UNTOLD_SHARDS: Final = ("0", "1", "2", "3")
+
+# notify --------------------------------------------------------------------------------------------------------------
+
+DELIVERIES: Final = Table(
+    "deliveries",
+    "Deliveries",
+    ("delivery_id",),
+    (
+        Column("delivery_id"),  # made of fact, kind and recipient, so that there is one of each
+        Column("fact_id"),
+        Column("kind"),  # "order_confirmed"
+        Column("recipient"),  # an e-mail address
+        Column("language"),
+        Column("event_id", nullable=True, references="events"),
+        Column("order_id", nullable=True, references="orders"),
+        Column("subject_id"),  # what it is about beside order and event: a payment, a refund, a link
+        Column("delivery_status", check=one_of("delivery_status", "queued", "sent", "failed", "dead")),
+        Column("attempts", INTEGER, check="attempts >= 0"),
+        Column("due_shard", nullable=True),  # "0" to "3" while queued
+        Column("next_attempt_at", TIME),  # while queued: not before; a process that is at it has it until then
+        Column("last_error", nullable=True),  # a code, nothing personal
+        Column("created_date_time", TIME),
+        Column("sent_date_time", TIME, nullable=True),
+        Column("expires_at", TIME),
+        VERSION,
+    ),
+    indexes=(
+        Index("deliveries_due", "deliveries", "due_shard", ("next_attempt_at",), "What is to be sent now?"),
+        Index("deliveries_by_event", "deliveries", "event_id", ("created_date_time",), "What was sent of this event?"),
+        Index("deliveries_by_order", "deliveries", "order_id", ("created_date_time",), "What was sent of this order?"),
+    ),
+    sorted_keys=False,
+)
+DUE_SHARDS: Final = ("0", "1", "2", "3")
+
 LEASES: Final = Table(
     "leases",
     "Leases",
@@ -543,6 +615,7 @@ TABLES: Final = (
     USERS,
     UNIQUES,
     SESSIONS,
+    LINKS,
     API_KEYS,
     VENUES,
     EVENTS,
@@ -561,6 +634,8 @@ TABLES: Final = (
     CHECK_INS,
     IDEMPOTENCY,
     FACTS,
+    UNTOLD,
+    DELIVERIES,
     LEASES,
 )
 """In an order in which each table stands after those that it references."""

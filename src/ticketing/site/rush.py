@@ -38,6 +38,7 @@ class Rush:
         content_type = ""
         key: str | None = None
         authorization: str | None = None
+        languages = ""
         for name, value in scope["headers"]:
             if name == b"content-type":
                 content_type = value.decode("latin-1")
@@ -45,6 +46,8 @@ class Rush:
                 key = value.decode("latin-1")
             elif name == b"authorization":
                 authorization = value.decode("latin-1")
+            elif name == b"accept-language":
+                languages = value.decode("latin-1")
         try:
             limiter = self._limiter
             if limiter.enforced:
@@ -57,6 +60,7 @@ class Rush:
                 content_type=content_type,
                 key=key,
                 authorization=authorization,
+                languages=languages,
             )
         except Refusal as refusal:
             response = refused(Request(scope), refusal)

@@ -16,6 +16,7 @@ from ticketing.events.commits import insertion, removal, replacement
 from ticketing.events.model import Category, CategoryMapping, Event, EventWish
 from ticketing.events.rules import EventInUse, changed_event, new_event, refuse_deletion, wish_of
 from ticketing.events.store import read_categories, read_event, read_listing_version, read_mappings, read_ticket_types
+from ticketing.schema.facts import happened
 from ticketing.schema.tables import EVENTS
 from ticketing.venues.model import Venue
 from ticketing.venues.store import read_venue
@@ -103,7 +104,8 @@ async def change_event(
 async def move_event(
     house: House, who: Principal, event_id: str, decide: Callable[[Event], Event], *, keep: Keep[Event], now: datetime
 ) -> Event:
-    """The event is published, postponed or cancelled, as `decide` says; where it is so already, nothing changes.
+    """The event is published, postponed or cancelled, as `decide` says, and that is stored as a fact; where it is so already,
+    nothing changes.
 
     Raises Unauthenticated, NotFound, and what `decide` raises.
     """
@@ -118,7 +120,16 @@ async def move_event(
             return event
         around = await _around(house, event, venue_id=event.venue_id, category_ids=event.categories)
         moved = replace(decided, version=event.version + 1)
-        await commit_once(house, (*keep(moved), *_replacement(event, decided, around)))
+        told = happened(
+            house,
+            f"event.{moved.status.value}",
+            whose=event.organizer_user_id,
+            event_id=event_id,
+            subject_id=event_id,
+            now=now,
+            was=event.status.value,
+        )
+        await commit_once(house, (*keep(moved), *_replacement(event, decided, around), *told))
         return moved
 
     return await in_rounds(attempt)

@@ -11,8 +11,6 @@ from ticketing.base.changes import Change, Give, Insert, Take
 from ticketing.base.errors import NotFound
 from ticketing.base.house import House
 from ticketing.base.store import Conflict
-from ticketing.base.tables import Record
-from ticketing.base.times import shown
 from ticketing.events.model import Event
 from ticketing.events.store import read_event
 from ticketing.sales.model import Order, PaymentStatus
@@ -23,10 +21,8 @@ from ticketing.sales.store import (
     read_order,
     ticket_pool,
 )
-from ticketing.schema.tables import (
-    ADMISSIONS,
-    FACTS,
-)
+from ticketing.schema.facts import happened
+from ticketing.schema.tables import ADMISSIONS
 
 ROUNDS_MAX: Final = 8
 """How often a decision that met a conflict is read and made again. Each round means that somebody else got something done."""
@@ -47,18 +43,18 @@ def admission_changes(house: House, order: Order, *, now: datetime) -> list[Chan
     return [Insert(ADMISSIONS, admission_record(admission)) for admission in admissions]
 
 
-def fact(house: House, kind: str, order: Order, event: Event, *, now: datetime, **content: Any) -> Insert:
-    """The change that stores what happened, to be told later."""
-    record: Record = {
-        "fact_id": house.new_id("fct", now),
-        "kind": kind,
-        "organizer_user_id": event.organizer_user_id,
-        "event_id": order.event_id,
-        "subject_id": order.order_id,
-        "content": {"order_id": order.order_id, "at": shown(now), **content},
-        "created_date_time": now,
-    }
-    return Insert(FACTS, record)
+def fact(house: House, kind: str, order: Order, event: Event, *, now: datetime, **content: Any) -> tuple[Change, ...]:
+    """The changes that store what happened to an order, to be told later."""
+    return happened(
+        house,
+        kind,
+        whose=event.organizer_user_id,
+        event_id=order.event_id,
+        subject_id=order.order_id,
+        now=now,
+        order_id=order.order_id,
+        **content,
+    )
 
 
 async def admissions_of(house: House, order: Order) -> tuple[Admission, ...]:

@@ -42,8 +42,8 @@ from ticketing.schema.tables import (
 )
 
 
-def buyer_of(house: House, who: Principal, customer: Customer | None) -> Buyer:
-    """Who buys: the user who is logged in, or a guest known by the address.
+def buyer_of(house: House, who: Principal, customer: Customer | None, *, language: str | None = None) -> Buyer:
+    """Who buys: the user who is logged in, or a guest known by the address. `language` is the one that mails are written in.
 
     Raises NotFound for an API key that may not order, Invalid where nobody is named.
     """
@@ -57,8 +57,8 @@ def buyer_of(house: House, who: Principal, customer: Customer | None) -> Buyer:
     email = customer.email
     allowance = allowance_name(house, email)
     if user is not None:
-        return Buyer(user.user_id, user.user_id, allowance, customer)
-    return Buyer(allowance if "+" not in email else guest_id(house, email), None, allowance, customer)
+        return Buyer(user.user_id, user.user_id, allowance, customer, language)
+    return Buyer(allowance if "+" not in email else guest_id(house, email), None, allowance, customer, language)
 
 
 async def place_hold(house: House, wish: HoldWish, buyer: Buyer, *, keep: Keep[Order], now: datetime) -> Order:
@@ -131,7 +131,7 @@ def _hold_changes(
         changes.append(Insert(ORDER_DETAILS, line_record(order.order_id, line, position)))
     if order.payment_status is PaymentStatus.COMPLETED:
         changes += admission_changes(house, order, now=now)
-        changes.append(fact(house, "order.completed", order, offer.event, now=now))
+        changes += fact(house, "order.completed", order, offer.event, now=now)
     return tuple(changes)
 
 

@@ -91,14 +91,21 @@ async def start_payment(
             if method is PaymentMethod.TEST and outcome is TestOutcome.DECLINED:
                 payment = replace(payment, payment_status=PaymentState.DECLINED)
             held_until = None
+            told: tuple[Change, ...] = ()
             if method is not PaymentMethod.TEST:
+                told = fact(house, "payment.promised", order, event, now=now, payment_id=payment_id)
                 transferred = order.order_date_time + timedelta(seconds=settings.transfer_hold_seconds)
                 held_until = min(transferred, event.end_date_time)
             changed = rules.with_payment(order, payment, held_until=held_until)
             try:
                 await commit_once(
                     house,
-                    (*keep(payment), Insert(PAYMENTS, payment_record(payment)), Replace(ORDERS, order_record(changed))),
+                    (
+                        *keep(payment),
+                        Insert(PAYMENTS, payment_record(payment)),
+                        Replace(ORDERS, order_record(changed)),
+                        *told,
+                    ),
                 )
                 return payment
             except Conflict:
@@ -183,7 +190,7 @@ async def _settle_once(
     try:
         await commit_once(
             house,
-            (*head, Replace(ORDERS, order_record(changed)), Insert(REFUNDS, refund_record(refund)), told),
+            (*head, Replace(ORDERS, order_record(changed)), Insert(REFUNDS, refund_record(refund)), *told),
         )
     except Conflict as conflict:
         _refuse_used(conflict)
@@ -200,7 +207,7 @@ def _completion(
     if means is Settlement.TAKE_AGAIN:
         guards = _take_again(house, order, event)
     told = fact(house, "order.completed", order, event, now=now, payment_id=done.payment_id)
-    return (Replace(ORDERS, order_record(changed)), *guards, *admission_changes(house, changed, now=now), told)
+    return (Replace(ORDERS, order_record(changed)), *guards, *admission_changes(house, changed, now=now), *told)
 
 
 def _take_again(house: House, order: Order, event: Event) -> list[Change]:

@@ -54,7 +54,7 @@ async def cancel_order(house: House, order: Order, *, keep: Keep[Order], now: da
         changes = list(release(house, order, changed))
         if order.payment_status is PaymentStatus.COMPLETED:
             changes = _cancel_free(house, changed, await admissions_of(house, order))
-        changes.append(fact(house, "order.cancelled", order, event, now=now))
+        changes += fact(house, "order.cancelled", order, event, now=now)
         try:
             await commit_once(house, (*keep(changed), *changes))
         except Conflict:

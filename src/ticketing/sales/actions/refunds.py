@@ -55,7 +55,7 @@ async def refund_order(house: House, order: Order, wish: RefundWish, *, keep: Ke
             Insert(REFUNDS, refund_record(decision.refund)),
             *(Replace(ADMISSIONS, admission_record(admission)) for admission in decision.void),
             *gives(house, order, dict(decision.given_back)),
-            fact(house, "order.refunded", order, event, now=now, refund_id=refund_id),
+            *fact(house, "order.refunded", order, event, now=now, refund_id=refund_id),
         )
         try:
             await commit_once(house, (*keep(decision.refund), *changes))

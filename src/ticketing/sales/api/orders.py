@@ -28,6 +28,7 @@ from ticketing.sales.queries import order_view
 from ticketing.sales.store import orders_of, page_of_account, page_of_event
 from ticketing.schema.tables import IDEMPOTENCY
 from ticketing.web.bodies import TWICE, Shown, field_errors, has_name_twice
+from ticketing.web.languages import language_of
 from ticketing.web.once import answer_once, fingerprint_of, first_content, kept, key_of
 from ticketing.web.replies import IS_REPLAY, JSON, Answer, Written, limit_of, listed_from, reply, respond
 from ticketing.web.routing import Now, TheHouse, router
@@ -46,11 +47,12 @@ class WrongMedia(Refusal):
 
 
 async def answer_order(
-    house: House, *, body: bytes, content_type: str, key: str | None, authorization: str | None
+    house: House, *, body: bytes, content_type: str, key: str | None, authorization: str | None, languages: str = ""
 ) -> Written:
     """The answer to `POST /v1/orders`: 201 with the order and its access token, or the first answer to this key again.
 
-    Raises every refusal of the sale. The same models, actions and idempotency as everywhere, without the router between.
+    `languages` is the header Accept-Language. Raises every refusal of the sale. The same models, actions and idempotency as
+    everywhere, without the router between.
     """
     now = house.clock.now()
     if content_type != JSON and content_type.partition(";")[0].strip().lower() != JSON:
@@ -76,7 +78,7 @@ async def answer_order(
 
     try:
         wish = wanted.wish()
-        buyer = actions.buyer_of(house, who, wanted.who_buys())
+        buyer = actions.buyer_of(house, who, wanted.who_buys(), language=language_of(languages))
         order = await actions.place_hold(house, wish, buyer, keep=keep, now=now)
     except AlreadyAnswered as answered:
         return _replayed(house, answered.record, fingerprint=fingerprint)
@@ -129,6 +131,7 @@ async def post_order(request: Request, house: TheHouse) -> Response:
         content_type=headers.get("content-type", ""),
         key=headers.get("idempotency-key"),
         authorization=headers.get("authorization"),
+        languages=headers.get("accept-language", ""),
     )
     response = Response(answer.body, answer.status)
     response.raw_headers = answer.headers

@@ -1,4 +1,4 @@
-"""What came after version 0.1: tickets change hands, and buyers cancel by an event's policy."""
+"""What came after version 0.1: tickets change hands, buyers cancel by an event's policy, mails are sent."""
 
 from alembic import op
 
@@ -30,6 +30,58 @@ STATEMENTS = (
     ) strict, without rowid
     """,
     "create index transfers_by_admission on transfers (admission_id, created_date_time, transfer_id)",
+    "alter table users add column email_proven_at text",
+    "alter table orders add column language text",
+    """
+    create table links (
+      link_id text not null,
+      user_id text not null references users (user_id),
+      purpose text not null check (purpose in ('login', 'reset', 'verify')),
+      nonce text not null,
+      email text not null,
+      login_generation integer not null,
+      language text not null,
+      used integer not null check (used in (0, 1)),
+      created_date_time text not null,
+      expires_at text not null,
+      version integer not null check (version >= 1),
+      primary key (link_id)
+    ) strict
+    """,
+    """
+    create table untold (
+      untold_shard text not null,
+      fact_id text not null references facts (fact_id),
+      told_up_to text,
+      version integer not null check (version >= 1),
+      primary key (untold_shard, fact_id)
+    ) strict, without rowid
+    """,
+    """
+    create table deliveries (
+      delivery_id text not null,
+      fact_id text not null,
+      kind text not null,
+      recipient text not null,
+      language text not null,
+      event_id text references events (event_id),
+      order_id text references orders (order_id),
+      subject_id text not null,
+      delivery_status text not null check (delivery_status in ('queued', 'sent', 'failed', 'dead')),
+      attempts integer not null check (attempts >= 0),
+      due_shard text,
+      next_attempt_at text not null,
+      last_error text,
+      created_date_time text not null,
+      sent_date_time text,
+      expires_at text not null,
+      version integer not null check (version >= 1),
+      primary key (delivery_id)
+    ) strict
+    """,
+    "create index deliveries_due on deliveries (due_shard, next_attempt_at, delivery_id) where due_shard is not null",
+    "create index deliveries_by_event on deliveries (event_id, created_date_time, delivery_id) where event_id is not null",
+    "create index deliveries_by_order on deliveries (order_id, created_date_time, delivery_id) where order_id is not null",
 )
 
 
