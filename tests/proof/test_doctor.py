@@ -52,7 +52,7 @@ HARMS: tuple[tuple[str, str], ...] = (
     (
         "order_lines",
         "insert into orders select 'ord_without_lines', event_id, user_id, account_user_id, order_date_time, 0, currency, 'expired', "
-        f"expires_at, 0, 0, 0, customer_email, '', '', '[]', '[]', null, 1 from orders where order_id = {EXPIRED}",
+        f"expires_at, 0, 0, 0, customer_email, '', '', '[]', '[]', null, 1, null from orders where order_id = {EXPIRED}",
     ),
     (
         "order_lines",
@@ -89,7 +89,7 @@ HARMS: tuple[tuple[str, str], ...] = (
         f"(select json_array(min(admission_id)) from orders join {NOT_ENTERED} and order_id = refunds.order_id) "
         f"where refund_id = (select refund_id from refunds join {NOT_ENTERED} and refunds.admissions = '[]' limit 1)",
     ),
-    ("completion_facts", f"delete from facts where subject_id = {PAID}"),
+    ("completion_facts", f"delete from untold; delete from facts where subject_id = {PAID}"),
     (
         "amounts_paid",
         f"update payments set payment_amount = payment_amount + 1 where order_id = {PAID} and payment_status = 'completed'",
@@ -315,7 +315,7 @@ PAID_ORDERS: tuple[tuple[str, str, str], ...] = (
         "orders",
         "",
         f"'ord_' || number, event_id, user_id, null, {NOON}, 2500, 'EUR', 'completed', {NOON}, 0, 2500, 0, 'buyer' || number, '', '', "
-        "json_array('pay_' || number), json_array('ref_' || number), null, 1",
+        "json_array('pay_' || number), json_array('ref_' || number), null, 1, null",
     ),
     (
         "order_details",
@@ -337,7 +337,7 @@ PAID_ORDERS: tuple[tuple[str, str, str], ...] = (
         "admissions",
         "",
         "'adm_' || number, event_id, 'ord_' || number, ticket_id, user_id, '', '', '', 'used', 1, 1, "
-        f"{NOON}, null, 'h' || number, {NOON}, 1",
+        f"{NOON}, null, 'h' || number, {NOON}, 1, null, null",
     ),
     (
         "check_ins",
@@ -350,7 +350,11 @@ PAID_ORDERS: tuple[tuple[str, str, str], ...] = (
         f"'fct_' || number, 'order.completed', organizer_user_id, event_id, 'ord_' || number, '{{}}', {NOON}",
     ),
     ("allowances", "", "event_id, 'buyer' || number, -1"),
-    ("users", "", f"'usr_' || number, null, 'x', null, '', '', null, null, 'guest', null, null, 0, 1, 50, {NOON}, 1"),
+    (
+        "users",
+        "",
+        f"'usr_' || number, null, 'x', null, '', '', null, null, 'guest', null, null, 0, 1, 50, {NOON}, 1, null",
+    ),
     (
         "event_categories",
         "",
