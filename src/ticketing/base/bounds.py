@@ -30,6 +30,8 @@ REQUESTS_IN_FLIGHT_MAX: Final = 1_024
 come again at once, which costs a fraction of answering."""
 REQUEST_ID_LENGTH_MAX: Final = 128
 """A caller's own `X-Request-Id`: two UUIDs and some punctuation. It stands in every log line."""
+FORM_FIELDS_MAX: Final = 500
+"""The longest page of ours sends fifty ticket types with a handful of fields each."""
 PAGE_LIMIT_MAX: Final = 100
 PAGE_LIMIT: Final = 20
 IDEMPOTENCY_KEY_LENGTH_MAX: Final = 255

@@ -10,6 +10,7 @@ class Kind(Enum):
 
     BAD_REQUEST = "bad_request"
     UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
     CHANGED_MEANWHILE = "changed_meanwhile"

@@ -1,4 +1,4 @@
-"""The only table from the kind of a refusal to an HTTP status, and how every error becomes a problem document."""
+"""The only table from the kind of a refusal to an HTTP status, and how every error becomes a problem document, or a page for a person."""
 
 from typing import Any, Final
 
@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ticketing.base.errors import Kind, NotFound, Refusal
+from ticketing.base.house import Settings
+from ticketing.site.told import told, wants_page
 from ticketing.web.bodies import field_errors
 from ticketing.web.replies import PROBLEM_JSON, REFUSAL, STATUS_OF_KIND, encoded, problem
 
@@ -16,6 +18,7 @@ STATUS_OF_KIND.update(
     {
         Kind.BAD_REQUEST: 400,
         Kind.UNAUTHENTICATED: 401,
+        Kind.FORBIDDEN: 403,
         Kind.NOT_FOUND: 404,
         Kind.WRONG_METHOD: 405,
         Kind.CONFLICT: 409,
@@ -61,19 +64,26 @@ def refused(request: Request, refusal: Refusal) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Every refusal and validation error of this application is answered as a problem document (`front.py`: mistakes of ours)."""
+    """Every refusal and validation error is answered as a problem document or as a page (`front.py`: mistakes of ours)."""
+
+    settings: Settings = app.state.house.settings
+
+    def answer(request: Request, refusal: Refusal) -> Response:
+        if wants_page(request.scope, root_path=settings.root_path):
+            return told(request, refusal, settings=settings)
+        return refused(request, refusal)
 
     async def on_refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
-        return refused(request, error)
+        return answer(request, error)
 
     async def on_wrong_fields(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return refused(request, field_errors(error.errors()))
+        return answer(request, field_errors(error.errors()))
 
     async def on_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        response = refused(request, _refusal_for(error.status_code))
+        response = answer(request, _refusal_for(error.status_code))
         response.headers.update(dict(error.headers or {}))
         return response
 

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import mimetypes
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -15,12 +16,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ticketing.base.errors import NotFound
+from ticketing.web.colour import brand_sheet, parse_colour
 from ticketing.web.headers import secured
 
 STATIC: Final = Path(__file__).parent / "static"
 FOREVER: Final = "public, max-age=31536000, immutable"
 """A year, the most that caches heed (RFC 9111 leaves more to them)."""
-_MEDIA_TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_MEDIA_TYPES: Final = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
+_ALREADY_SMALL: Final = frozenset({"font/woff2", "image/png", "image/webp", "image/avif"})
+_LINK: Final = re.compile(rb'url\("(?!data:)([^"]+)"\)')
+BRAND_KEPT: Final = "public, max-age=86400"
+"""A day: the sheet follows from the colour in its name, and from the rules of `colour.py`, which a new version may mend."""
 _COMPRESSED_FROM_BYTES: Final = 500
 
 routes = APIRouter(include_in_schema=False)
@@ -44,9 +55,22 @@ def assets() -> Mapping[str, Asset]:
         if path.is_file():
             name = path.relative_to(STATIC).as_posix()
             content = path.read_bytes()
+            if path.suffix == ".css" and path.parent == STATIC:
+                content = _LINK.sub(_named, content)
             media_type = _MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(name)[0] or "text/plain"
-            found[name] = Asset(name, content, media_type, hashlib.sha256(content).hexdigest()[:12])
+            found[name] = Asset(name, content, media_type, _digest(content))
     return MappingProxyType(found)
+
+
+def _named(link: re.Match[bytes]) -> bytes:
+    """A link of a style sheet of ours to another static file, by the name that changes when the file does."""
+    name = link.group(1).decode()
+    digest = _digest((STATIC / name).read_bytes())
+    return f'url("../{digest}/{name}")'.encode()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def asset_path(name: str) -> str:
@@ -80,7 +104,17 @@ async def get_asset(request: Request, digest: str, name: str) -> Response:
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     content = asset.content
-    if len(content) >= _COMPRESSED_FROM_BYTES and takes_gzip(request):
+    if len(content) >= _COMPRESSED_FROM_BYTES and asset.media_type not in _ALREADY_SMALL and takes_gzip(request):
         content = compressed(content)
         headers["Content-Encoding"] = "gzip"
     return secured(Response(content, headers=headers, media_type=asset.media_type))
+
+
+@routes.get("/brand/{name}.css")
+async def get_brand(name: str) -> Response:
+    """The style sheet that puts an organizer's colour, made fit to read, in the place of ours."""
+    colour = parse_colour(name)
+    if colour is None:
+        raise NotFound
+    headers = {"Cache-Control": BRAND_KEPT}
+    return secured(Response(brand_sheet(colour), headers=headers, media_type="text/css"))

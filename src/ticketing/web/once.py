@@ -128,8 +128,26 @@ async def answer_once(
     if header is None and not required:
         done = await act(keep_nothing)
         return respond(render(done))
-    name = key_of(header, scope=scope)
-    fingerprint = fingerprint_of(house, request.method, request.url.path, await request.body())
+    return await answer_under(
+        house,
+        name=key_of(header, scope=scope),
+        fingerprint=fingerprint_of(house, request.method, request.url.path, await request.body()),
+        act=act,
+        render=render,
+        now=now,
+    )
+
+
+async def answer_under(
+    house: House,
+    *,
+    name: str,
+    fingerprint: str,
+    act: Callable[[Keep[Done]], Awaitable[Done]],
+    render: Callable[[Done], Answer],
+    now: datetime,
+) -> Response:
+    """As `answer_once`, under the name of a key that is known to be good. Raises IdempotencyKeyReused."""
     answers: list[Answer] = []
 
     def keep(done: Done) -> tuple[Change, ...]:

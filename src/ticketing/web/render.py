@@ -3,22 +3,29 @@
 import gzip
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ticketing.base.house import Settings
-from ticketing.web import wording
+from ticketing.web import i18n, wording
 from ticketing.web.assets import asset_path, takes_gzip
+from ticketing.web.flash import drop_flash, flash_of
 from ticketing.web.headers import STRICT, secured
+from ticketing.web.i18n import LANGUAGE_COOKIE, LANGUAGE_PARAMETER, LANGUAGES, asked_language, speaking, tongue_of
+from ticketing.web.session import keep_browser, set_cookie
 
 PACKAGE: Final = Path(__file__).parents[1]
 HTML: Final = "text/html"
 _GZIP_LEVEL: Final = 5
+_LANGUAGE_KEPT: Final = timedelta(days=365)
 
 
 class SliceLoader(BaseLoader):
@@ -39,22 +46,43 @@ def environment() -> Environment:
     """The environment of all templates. Everything is escaped, and a name that is not there is a mistake."""
     made = Environment(
         loader=SliceLoader(),
+        extensions=["jinja2.ext.i18n"],
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
     )
+    made.policies["ext.i18n.trimmed"] = True
+    gettext, ngettext, pgettext, npgettext = i18n.CALLABLES
+    made.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext, ngettext, newstyle=True, pgettext=pgettext, npgettext=npgettext
+    )
     made.filters.update(
         price=wording.price,
+        amount=wording.amount,
+        number=wording.number,
         local=wording.local,
         clock=wording.clock,
         zone=wording.zone,
         day=wording.day,
+        full_day=wording.full_day,
+        month=wording.month,
+        weekday=wording.weekday,
         days=wording.days,
         short_moment=wording.short_moment,
     )
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageLink:
+    """A way to the same page in another language."""
+
+    language: str
+    name: str
+    href: str
+    is_current: bool
 
 
 def page(
@@ -64,35 +92,61 @@ def page(
     settings: Settings,
     status: int = 200,
     public_seconds: int = 0,
+    personal: bool = False,
+    brand: str | None = None,
     policy: str = STRICT,
     **shown: Any,
 ) -> Response:
     """A page. `template` is `<slice>/<file>`; caches may keep it for `public_seconds`, so it must be the same for everyone.
 
+    A `personal` page is kept by nobody; whatever shows a form that changes something is one. `brand` is the organizer's colour (`#aa33cc`).
     Templates have `to(path)` and `asset(name)` for links, which respect the prefix that the application is served under.
     """
-
-    def to(path: str) -> str:
-        return settings.root_path + path
-
-    def asset(name: str) -> str:
-        return settings.root_path + asset_path(name)
-
-    text = (
-        environment()
-        .get_template(template)
-        .render(to=to, asset=asset, test_mode=settings.test_mode, public_url=settings.base_url, **shown)
-    )
-    content = text.encode()
-    tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
-    headers = {
-        "ETag": tag,
-        "Cache-Control": f"public, max-age={public_seconds}" if public_seconds else "no-cache",
-        "Vary": "Accept-Encoding",
+    tongue = tongue_of(request)
+    flash = flash_of(request, settings)
+    context = {
+        "to": lambda path: settings.root_path + path,
+        "asset": lambda name: settings.root_path + asset_path(name),
+        "path": request.url.path.removeprefix(settings.root_path) or "/",
+        "test_mode": settings.test_mode,
+        "public_url": settings.base_url + settings.root_path,
+        "tongue": tongue,
+        "languages": _language_links(request, settings, tongue.language),
+        "flash": flash,
+        "brand": brand.removeprefix("#").lower() if brand else None,
     }
-    if status == 200 and request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers=headers)
+    with speaking(tongue):
+        content = environment().get_template(template).render(context | shown).encode()
+    headers = {"Vary": "Accept-Encoding, Accept-Language, Cookie"}
+    has_news = flash is not None or asked_language(request) is not None
+    if personal:
+        headers["Cache-Control"] = "private, no-store"
+    else:
+        tag = headers["ETag"] = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+        is_public = public_seconds > 0 and not has_news
+        headers["Cache-Control"] = f"public, max-age={public_seconds}" if is_public else "private, no-cache"
+        if status == 200 and not has_news and request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+    headers["Content-Language"] = tongue.tag
     if takes_gzip(request):
         content = gzip.compress(content, compresslevel=_GZIP_LEVEL, mtime=0)
         headers["Content-Encoding"] = "gzip"
-    return secured(Response(content, status_code=status, headers=headers, media_type=HTML), policy=policy)
+    response = secured(Response(content, status_code=status, headers=headers, media_type=HTML), policy=policy)
+    if flash is not None:
+        drop_flash(response, settings)
+    if asked_language(request) is not None:
+        set_cookie(response, settings, LANGUAGE_COOKIE, tongue.language, lasts=_LANGUAGE_KEPT)
+    if personal:
+        keep_browser(request, response, settings)
+    return response
+
+
+def _language_links(request: Request, settings: Settings, current: str) -> list[LanguageLink]:
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name != LANGUAGE_PARAMETER]
+    path = settings.root_path + (request.url.path.removeprefix(settings.root_path) or "/")
+    return [
+        LanguageLink(
+            language, name, f"{path}?{urlencode([*kept, (LANGUAGE_PARAMETER, language)])}", language == current
+        )
+        for language, name in LANGUAGES.items()
+    ]
