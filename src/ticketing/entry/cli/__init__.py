@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "migrate": ("keeping:migrate", "Bring the database to this version, with a backup first."),
     "backup": ("keeping:backup", "Copy data and secret into one file, while the server runs."),
     "restore": ("keeping:restore", "Put a backup in place."),
+    "copy": ("copying:copy", "Copy all data into another store of any kind."),
     "doctor": ("keeping:doctor", "Look the data over and name what is wrong."),
     "health": ("health:health", "Ask the running server whether it can sell."),
     "config": ("settings:config", "Show the settings and where each is from."),
