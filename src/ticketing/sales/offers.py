@@ -13,8 +13,8 @@ from ticketing.events.model import Offer
 from ticketing.events.store import read_offer
 
 OFFERS_KEPT_MAX: Final = 1_000
-GUESTS_KEPT_MAX: Final = 100_000
-"""Ids of guests who are known to be stored: 100,000 of 30 characters are about 10 MB."""
+GUESTS_KEPT_MAX: Final = 20_000
+"""Ids of guests who are known to be stored, which spares those who come again within a sale a second try: about 2 MB."""
 
 
 class Offers:
