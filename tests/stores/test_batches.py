@@ -1,5 +1,6 @@
 """A batch written in one transaction comes to what its commits would come to one by one: the memory store is the model."""
 
+import asyncio
 import random
 from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
@@ -125,7 +126,7 @@ def outcome_of(changes: Sequence[Change], outcome: Exception | None) -> object:
 
 def stored(engine: Engine) -> dict[str, dict[Key, Record]]:
     """All that the engine holds."""
-    return now(everything(engine))
+    return asyncio.run(everything(engine))
 
 
 @pytest.fixture(scope="module", params=BATCHING)

@@ -370,6 +370,8 @@ async def test_what_belongs_together_is_stored_and_removed_in_any_order(engine: 
 async def test_what_was_decided_on_a_wrong_reading_is_not_written(
     engine: GatedEngine, monkeypatch: pytest.MonkeyPatch, change: Change
 ) -> None:
+    if not isinstance(engine.within, SqliteEngine):
+        pytest.skip("only SQLite reads first and writes what it decided")
     states = {item_name("things", ("chair",)): state_of(THINGS, CHAIR)}
     monkeypatch.setattr(engine.within, "_read_states", lambda _commits, *, read_inserts: states)
 
@@ -379,7 +381,9 @@ async def test_what_was_decided_on_a_wrong_reading_is_not_written(
     assert not any((await everything(engine)).values())
 
 
-async def test_after_a_wrong_commit_the_writer_goes_on(coalesced: CoalescedStore) -> None:
+async def test_after_a_wrong_commit_the_writer_goes_on(engine: GatedEngine, coalesced: CoalescedStore) -> None:
+    if not isinstance(engine.within, SqliteEngine):
+        pytest.skip("only SQL has foreign keys")
     for _ in range(3):
         with pytest.raises(AssertionError):
             await coalesced.commit(broken("a foreign key")[1:])
@@ -456,6 +460,8 @@ async def test_closing_writes_what_waits(engine: GatedEngine, tmp_path: Path) ->
     await closing
 
     assert await outcomes_of([first, *tasks]) == [None] * 601
+    if not isinstance(engine.within, SqliteEngine):
+        return  # the tables of a test are gone with its engine
     again = SqliteEngine(tmp_path / "store.db", CONTRACT_TABLES)
     assert len((await everything(again))["kinds"]) == 601
     again.close()

@@ -26,10 +26,10 @@ def without(record: dict[str, Any], name: str) -> dict[str, Any]:
 UNLAWFUL: dict[str, Sequence[Change]] = {
     "no change at all": (),
     "more than a hundred changes": [Insert(VALUES, value(str(number))) for number in range(101)],
-    "more than four megabytes": [Insert(VALUES, value(str(place), text="x" * 399_000)) for place in range(11)],
-    "an item of more than 400 KB": [Insert(VALUES, value("one", text="x" * (ITEM_BYTES_MAX + 1)))],
-    "an item of more than 400 KB in bytes, not in letters": [Insert(VALUES, value("one", text="€" * 140_000))],
-    "an item of more than 400 KB within a document": [Insert(VALUES, value("one", content=["x" * 210_000] * 2))],
+    "more than three megabytes": [Insert(VALUES, value(str(place), text="x" * 399_000)) for place in range(11)],
+    "an item of more than 392 KB": [Insert(VALUES, value("one", text="x" * (ITEM_BYTES_MAX + 1)))],
+    "an item of more than 392 KB in bytes, not in letters": [Insert(VALUES, value("one", text="€" * 140_000))],
+    "an item of more than 392 KB within a document": [Insert(VALUES, value("one", content=["x" * 210_000] * 2))],
     "two changes on one item": (Insert(THINGS, CHAIR), Take(SEATS, 1)),
     "two pools of one item": (Take(SEATS, 1), Take(Pool(THINGS, ("chair",), "stands"), 1)),
     "a check beside a take of one item": (Check(THINGS, ("chair",), 1), Take(SEATS, 1)),
@@ -112,7 +112,7 @@ async def test_a_hundred_changes_are_one_commit(store: Store) -> None:
     assert len((await everything(store))["kinds"]) == CHANGES_PER_COMMIT_MAX
 
 
-async def test_nearly_four_megabytes_are_one_commit(store: Store) -> None:
+async def test_nearly_three_megabytes_are_one_commit(store: Store) -> None:
     count = COMMIT_BYTES_MAX // ITEM_BYTES_MAX
     text = "x" * (ITEM_BYTES_MAX - 10)
 

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 import pytest
 
+from tests.support.dynamo import dynamo_engine, dynamo_store
 from ticketing.base.changes import Change, Insert
 from ticketing.base.store import ALL, Page, Range, Store
 from ticketing.base.tables import Column, Index, Key, Kind, Record, Table
@@ -162,10 +163,13 @@ async def sqlite_store(folder: Path, tables: tuple[Table, ...]) -> AsyncIterator
 
 OpenStore = Callable[[Path, tuple[Table, ...]], AbstractAsyncContextManager[Store]]
 
-ENGINES: Final[dict[str, OpenStore]] = {"memory": memory_store, "sqlite": sqlite_store}
+ENGINES: Final[dict[str, OpenStore]] = {"memory": memory_store, "sqlite": sqlite_store, "dynamo": dynamo_store}
 """Every engine that exists, by name. Another one is one more line."""
 
-BATCHING: Final[dict[str, Callable[[Path, tuple[Table, ...]], Engine]]] = {"sqlite": sqlite_engine}
+BATCHING: Final[dict[str, Callable[[Path, tuple[Table, ...]], Engine]]] = {
+    "sqlite": sqlite_engine,
+    "dynamo": dynamo_engine,
+}
 """Those that take many commits at once, for `CoalescedStore`."""
 
 

@@ -6,10 +6,10 @@ from typing import Final
 # The storage port
 CHANGES_PER_COMMIT_MAX: Final = 100
 """DynamoDB takes at most 100 actions in a transaction."""
-COMMIT_BYTES_MAX: Final = 4 * 1024 * 1024
-"""DynamoDB takes at most 4 MB in a transaction."""
-ITEM_BYTES_MAX: Final = 400 * 1024
-"""DynamoDB takes at most 400 KB in an item."""
+COMMIT_BYTES_MAX: Final = 3 * 1024 * 1024
+"""DynamoDB takes at most 4 MB in a transaction, the names of fields and what orders indexes included, up to 8 KB an item."""
+ITEM_BYTES_MAX: Final = 392 * 1024
+"""DynamoDB takes at most 400 KB in an item, with the same included."""
 INTEGER_MAX: Final = 2**53
 """Up to here a number is the same number to every reader of JSON."""
 POOL_MAX: Final = 10**12

@@ -107,7 +107,7 @@ class Store(Protocol):
 def assert_lawful(changes: Sequence[Change]) -> None:
     """Nothing, where the commit keeps the laws of the port; raises BadCommit where it breaks one.
 
-    At most 100 changes and 4 MB, one change for each item and 400 KB in it; every field of the kind that its column says, hence
+    At most 100 changes and 3 MB, one change for each item and 392 KB in it; every field of the kind that its column says, hence
     no floats, times with their offset, integers that survive JSON; no empty text in a key or index partition, and a version,
     expiry or pool where the change needs it.
     """
