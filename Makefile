@@ -5,7 +5,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help install run test check lint types order format coverage bench bench-full lock clean
+.PHONY: help install run test check lint types order format messages coverage bench bench-full lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ order: install
 format: install ## Lay out the code and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+messages: install ## Bring the sentences of the pages (<slice>/locale/*.po) up to date; says what is not translated yet
+	$(BIN)/python -m tests.support.messages
 
 coverage: install ## Run every test and list the lines that none reached
 	$(BIN)/coverage erase

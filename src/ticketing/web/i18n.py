@@ -83,7 +83,8 @@ def sentences(language: str) -> std.NullTranslations:
     for path in sorted(PACKAGE.glob(f"*/locale/{language}.po")):
         with path.open("rb") as file:
             for message in read_po(file, locale=language):
-                if message.id and not message.fuzzy:
+                strings = (message.string,) if isinstance(message.string, str) else message.string
+                if message.id and all(strings) and not message.fuzzy:
                     merged.add(message.id, message.string, context=message.context)
     compiled = BytesIO()
     write_mo(compiled, merged)
