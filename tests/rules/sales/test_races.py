@@ -255,7 +255,7 @@ async def test_money_confirmed_many_times_at_once_is_booked_once(seed: int) -> N
         (PaymentState.COMPLETED, "statement 1")
     }
     assert (await again(house, order)).amount_paid == 5000
-    assert (await facts_of(house, order)) == ["order.completed"]
+    assert (await facts_of(house, order)).count("order.completed") == 1
     await assert_books_balance(house, sale)
 
 
