@@ -26,7 +26,9 @@ KEYWORDS = {
     "pgettext": ((1, "c"), 2),
     "npgettext": ((1, "c"), 2, 3),
 }
-TEMPLATE_OPTIONS = {"trimmed": "true", "silent": "false", "newstyle_gettext": "true", "trim_blocks": "true", "lstrip_blocks": "true"}  # fmt: skip
+TEMPLATE_OPTIONS = dict.fromkeys(("trimmed", "newstyle_gettext", "trim_blocks", "lstrip_blocks"), "true") | {
+    "silent": "false"
+}
 TRANSLATED = tuple(language for language in LANGUAGES if language != SOURCE)
 
 
@@ -87,7 +89,7 @@ def up_to_date(name: str, language: str) -> bytes | None:
 
 def placeholders(text: str) -> set[str]:
     """What a sentence leaves open."""
-    return set(re.findall(r"%\((\w+)\)s|%\((?:num)\)d|\{(\w+)\}", text) and re.findall(r"%\(\w+\)[sd]|\{\w+\}", text))
+    return set(re.findall(r"%\(\w+\)[sd]|\{\w+\}", text))
 
 
 def main() -> int:
@@ -109,9 +111,9 @@ def main() -> int:
     return min(waiting, 1)
 
 
-def strings(string: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
+def strings(string: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...]:
     """All forms of a translation."""
-    return (string,) if isinstance(string, str) else tuple(string)
+    return (string,) if isinstance(string, str) else tuple(string or ("",))
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def sentences(language: str) -> std.NullTranslations:
     for path in sorted(PACKAGE.glob(f"*/locale/{language}.po")):
         with path.open("rb") as file:
             for message in read_po(file, locale=language):
-                strings = (message.string,) if isinstance(message.string, str) else message.string
+                strings = (message.string,) if isinstance(message.string, str) else message.string or ("",)
                 if message.id and all(strings) and not message.fuzzy:
                     merged.add(message.id, message.string, context=message.context)
     compiled = BytesIO()

@@ -121,7 +121,9 @@ def days(start: datetime, end: datetime, tongue: Tongue | None = None) -> str:
 
 @lru_cache(maxsize=4096)
 def _interval(start: datetime, end: datetime, locale: Locale) -> str:
-    return str(format_interval(start, end, skeleton=DAY, locale=locale))
+    return str(format_interval(start, end, skeleton=DAY, locale=locale)).replace(
+        "\u2009", " "
+    )  # CLDR is not of one mind
 
 
 @lru_cache(maxsize=8192)
