@@ -8,10 +8,10 @@ meets it.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 import orjson
 
@@ -20,6 +20,7 @@ from ticketing.base.changes import Insert, Remove
 from ticketing.base.store import Busy, Conflict, Store
 from ticketing.base.tables import Key, Record, Table
 from ticketing.schema.tables import LEASES, TABLES, UNIQUES
+from ticketing.storage.snapshots import Scanned
 
 COMMITS_AT_ONCE: Final = 32
 """So many commits wait together, which makes them durable together. With a megabyte each, they bound the memory that a copy takes."""
@@ -37,14 +38,6 @@ MARKERS: Final = ((BEGUN,), (COMPLETE,))
 
 COPIED: Final = tuple(table for table in TABLES if table is not LEASES)
 """Leases say who is at work on the source at this moment; nobody is at work on the target."""
-
-
-class Scanned(Protocol):
-    """What can be copied: a store, or what a store was at one moment."""
-
-    def scan(self, table: Table) -> AsyncIterator[Record]:
-        """Every record, in no stated order."""
-        ...
 
 
 class CopyFailed(RuntimeError):
@@ -83,34 +76,38 @@ def source_name(url: str, fingerprint: str) -> str:
     return hashlib.sha256(f"{fingerprint}\0{url}".encode()).hexdigest()
 
 
-async def copy_store(
-    source: Scanned, target: Store, *, name: str, tell: Tell, tables: Sequence[Table] = COPIED
-) -> Copied:
+async def copy_store(source: Scanned, target: Store, *, name: str, tell: Tell, compare: bool = True) -> Copied:
     """`target` holds what `source` holds, compared record by record.
 
     `name` is the source's (`source_name`). A target that an earlier run from the same source began is filled up, and nothing that it
     has is changed; one that is complete is compared only. Raises CopyFailed for a target that has other data, and naming the record
-    for one that differs.
+    for one that differs. Without `compare`, what was written is not read again: for a copy that is only looked at.
     """
-    outcome = await _begin(target, name, tables)
+    outcome = await _begin(target, name)
     counts: dict[str, int] = {}
     if outcome is not Outcome.WAS_THERE:
-        for table in tables:
+        for table in COPIED:
             counts[table.name] = await _copy_table(source, target, table, is_new=outcome is Outcome.COPIED, tell=tell)
-    found = {table.name: await _compare_table(source, target, table, tell=tell) for table in tables}
-    for table in tables if counts else ():
-        if counts[table.name] != found[table.name]:
-            raise CopyFailed(
-                f"{table.name}: the source had {counts[table.name]} records when they were copied and {found[table.name]} when they "
-                "were compared, so somebody writes to it. Stop its servers and run this again."
-            )
+    if compare or not counts:
+        found = {table.name: await _compare_table(source, target, table, tell=tell) for table in COPIED}
+        _refuse_moving_source(counts, found)
+        counts = found
     if outcome is not Outcome.WAS_THERE:
         done = {"name": COMPLETE, "target_id": name}
         await _committed(target, (Remove(UNIQUES, (BEGUN,)), Insert(UNIQUES, done)))
-    return Copied(outcome, found)
+    return Copied(outcome, counts)
 
 
-async def _begin(target: Store, name: str, tables: Sequence[Table]) -> Outcome:
+def _refuse_moving_source(copied: Mapping[str, int], compared: Mapping[str, int]) -> None:
+    for name, count in copied.items():
+        if count != compared[name]:
+            raise CopyFailed(
+                f"{name}: the source had {count} records when they were copied and {compared[name]} when they were compared, so "
+                "somebody writes to it. Stop its servers and run this again."
+            )
+
+
+async def _begin(target: Store, name: str) -> Outcome:
     """What this run has to do. From now on the target says from where it is filled. Raises CopyFailed for other data."""
     complete, begun = await target.get_many(UNIQUES, ((COMPLETE,), (BEGUN,)))
     marker = complete or begun
@@ -118,7 +115,7 @@ async def _begin(target: Store, name: str, tables: Sequence[Table]) -> Outcome:
         if marker["target_id"] != name:
             raise CopyFailed("The target is a copy of another source. Give an empty one.")
         return Outcome.WENT_ON if complete is None else Outcome.WAS_THERE
-    for table in tables:
+    for table in COPIED:
         async for record in target.scan(table):
             raise CopyFailed(
                 f"The target has data of its own ({table.name} {' '.join(table.key_of(record))}), and nothing is mixed. Give an empty one."
