@@ -5,7 +5,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help install run test check lint types order format messages coverage bench bench-full lock clean
+.PHONY: help install run test check lint types order format messages coverage bench bench-full aws lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench: install ## Measure against the stated references (minutes)
 
 bench-full: install ## Measure with ten million orders too (long)
 	$(BIN)/python -m bench --full
+
+aws: install ## Put together what runs on AWS Lambda, in build/aws (docs/aws.md)
+	deploy/aws/build $(ARGS)
 
 lock: install ## Resolve the dependencies anew, after pyproject.toml changed
 	env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
