@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.dynamo import dynamo_engine
 from ticketing.base.changes import Change, Insert, Remove, Replace
 from ticketing.base.search import Phase, SearchIndex, SearchPage, SearchWish, searchable, words_of
 from ticketing.base.store import BadCursor
 from ticketing.base.tables import Record
 from ticketing.schema.tables import LISTINGS, TABLES
+from ticketing.storage.dynamo.engine import DynamoEngine
+from ticketing.storage.dynamo.search import DynamoSearch
 from ticketing.storage.memory import MemoryStore
 from ticketing.storage.memory_search import MemorySearch
 from ticketing.storage.sql.ddl import schema_statements
@@ -79,14 +82,30 @@ def sqlite_shelf(path: Path) -> tuple[Shelf, SqliteEngine]:
     return Shelf(commit, SqliteSearch(lambda: engine.reader)), engine
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+def dynamo_shelf(folder: Path) -> tuple[Shelf, DynamoEngine, DynamoSearch]:
+    engine = dynamo_engine(folder, (LISTINGS,))
+    search = DynamoSearch(engine)
+
+    async def commit(changes: Sequence[Change]) -> None:
+        (outcome,) = engine.apply([changes])
+        assert outcome is None, outcome
+
+    return Shelf(commit, search), engine, search
+
+
+@pytest.fixture(params=["memory", "sqlite", "dynamo"])
 async def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Shelf]:
     if request.param == "memory":
         yield memory_shelf()
-        return
-    shelf, engine = sqlite_shelf(tmp_path / "ticket.db")
-    yield shelf
-    engine.close()
+    elif request.param == "dynamo":
+        shelf, table_engine, search = dynamo_shelf(tmp_path)
+        yield shelf
+        search.close()
+        table_engine.close()
+    else:
+        shelf, engine = sqlite_shelf(tmp_path / "ticket.db")
+        yield shelf
+        engine.close()
 
 
 def listing(

@@ -92,4 +92,14 @@ def _open_postgres(url: str) -> Opened:
 
 
 def _open_dynamo(url: str) -> Opened:
-    raise CannotOpen("This version does not open DynamoDB yet: use sqlite:///PATH.")
+    from ticketing.storage.dynamo.opening import CannotReach, open_store
+
+    try:
+        store, search = open_store(url)
+    except CannotReach as error:
+        raise CannotOpen(str(error)) from error
+
+    async def leave_as_it_is() -> None:
+        """The index of the search is each process's own, and always in one piece."""
+
+    return Opened(DYNAMODB, store, search, None, leave_as_it_is)

@@ -162,6 +162,8 @@ class BotoDriver:
                 parameter_validation=False,
             ),
         )
+        self.failure = botocore.exceptions.BotoCoreError
+        """What else is wrong with the world here: no credentials, no such region."""
         self._refusal = botocore.exceptions.ClientError
         self._unreached = (botocore.exceptions.EndpointConnectionError, botocore.exceptions.ConnectTimeoutError)
         self._lost = (

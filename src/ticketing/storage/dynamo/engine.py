@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from ticketing.base.store import ALL, Busy, Page, Range
 from ticketing.base.tables import Index, Key, Record, Table, attribute_name
 from ticketing.schema.tables import TABLES
 from ticketing.storage.cursors import position_of, read_position, sort_columns, write_cursor
+from ticketing.storage.dynamo.changed import change_of
 from ticketing.storage.dynamo.driver import (
     CANCELLED,
     CONDITION_FAILED,
@@ -25,13 +27,14 @@ from ticketing.storage.dynamo.driver import (
 )
 from ticketing.storage.dynamo.schema import (
     PARTITION_BYTES_MAX,
+    SEARCH_CHANGES,
     SORT_BYTES_MAX,
     is_base,
     is_written_once,
     sort_attribute,
     table_name,
 )
-from ticketing.storage.dynamo.transact import ACTIONS_MAX, Folded, Plan, Waiting, plan
+from ticketing.storage.dynamo.transact import ACTIONS_MAX, Action, Alone, Folded, Plan, Waiting, plan
 from ticketing.storage.dynamo.values import Item, item_of, key_item, record_of, sort_part, sort_text
 
 log = structlog.get_logger()
@@ -72,11 +75,17 @@ class DynamoEngine:
         self.prefix = prefix
         self._call = patient(driver).call
         self._tables = {table.name: table for table in tables}
+        self.listing_commits = 0
+        """How many transactions of this process wrote listings."""
+        self.beside: list[Callable[[], None]] = []
+        """What is closed with the engine."""
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="store-transaction")
 
     def close(self) -> None:
         """No call is under way, and connections are closed."""
+        for close in self.beside:
+            close()
         self._readers.shutdown()
         self._writers.shutdown()
         self.driver.close()
@@ -118,6 +127,22 @@ class DynamoEngine:
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def scan_now(self, table: Table) -> Iterator[Record]:
+        """As `scan`, in the caller's thread."""
+        request: Request = {"TableName": self._name(table), "ConsistentRead": True}
+        while True:
+            answer = self._call("Scan", request)
+            yield from (record_of(table, item) for item in answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def walk_now(self, index: Index, value: str, *, within: Range, page_size: int) -> Iterator[Record]:
+        """Every record of a range of an index in its order, in the caller's thread."""
+        table = self._tables[index.table]
+        walk = Walk(index, table, value, within=within, position=None, descending=False)
+        return self._walked(walk, page_size)
 
     async def _aside(self, work: Callable[[], Done]) -> Done:
         return await asyncio.get_running_loop().run_in_executor(self._readers, work)
@@ -249,10 +274,16 @@ class DynamoEngine:
         """Nothing, once the plan's transaction went through; else what those of its actions met that did not hold."""
         folded = list(made.actions.items())
         actions = [action.action(self.prefix) for _, action in folded]
+        late: list[Action] = []
+        if made.listings:
+            now = datetime.now(UTC)
+            note = Alone(Insert(SEARCH_CHANGES, change_of(made.listings, now=now))).action(self.prefix)
+            (actions if len(actions) < ACTIONS_MAX else late).append(note)
         assert len(actions) <= ACTIONS_MAX
-        request = {"ClientRequestToken": str(uuid4()), "TransactItems": actions}
         try:
-            self._call("TransactWriteItems", request)
+            self._transact(actions)
+            if late:  # there was no room for it: the search hears of it a moment later
+                self._transact(late)
         except Refused as error:
             met = _met(error, folded)
             if not met:
@@ -263,7 +294,11 @@ class DynamoEngine:
                 self._find_out([left[place].changes for place in made.accepted])
                 return {}
             raise Busy from error
+        self.listing_commits += bool(made.listings)
         return {}
+
+    def _transact(self, actions: Sequence[Action]) -> None:
+        self._call("TransactWriteItems", {"ClientRequestToken": str(uuid4()), "TransactItems": actions})
 
     def _find_out(self, commits: Iterable[Sequence[Change]]) -> None:
         """Nothing, where the transaction of these commits happened; raises Busy where it did not, Unsettled where nobody knows.

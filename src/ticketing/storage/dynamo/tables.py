@@ -1,10 +1,9 @@
 """Makes the tables of a DynamoDB store, and says where those that exist are not what Ticket needs."""
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Final
-
-import structlog
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from ticketing.base.tables import Table
 from ticketing.storage.dynamo.driver import IN_USE, NOT_FOUND, Driver, Patient, Refused
@@ -17,11 +16,12 @@ from ticketing.storage.dynamo.schema import (
     table_name,
 )
 
-log = structlog.get_logger()
-
 READY_SECONDS_MAX: Final = 180.0
 """A new table takes some seconds, one with several indexes up to a minute."""
-_LOOK_SECONDS: Final = 1.0
+FIRST_LOOK_SECONDS: Final = 0.02
+LOOK_SECONDS_MAX: Final = 2.0
+LOOKS_AT_ONCE: Final = 8
+"""A process on Lambda begins by looking at every table: one after another that would be a fifth of a second."""
 
 
 class WrongTables(Exception):
@@ -40,36 +40,34 @@ def create_tables(
     Raises WrongTables where one that exists is not what Ticket needs, or a new one is not ready in time.
     """
     call = Patient(driver).call
-    made = []
-    for table in tables:
-        name = table_name(table, prefix)
-        if _described(driver, name) is not None:
-            continue
+    found = _look(driver, prefix, tables)
+    made = [table for table in tables if found[table] is None]
+    for table in made:
         try:
             call("CreateTable", definition(table, prefix))
         except Refused as error:
             if error.code != IN_USE:  # somebody else makes it at this moment
                 raise
-        else:
-            made.append(name)
     until = time.monotonic() + READY_SECONDS_MAX
-    while waiting := [table for table in tables if not _is_ready(driver, table_name(table, prefix))]:
+    look_seconds = FIRST_LOOK_SECONDS
+    while waiting := [table for table in tables if not _is_ready(found[table])]:
         if time.monotonic() > until:
-            raise WrongTables(f"Not ready after {READY_SECONDS_MAX:.0f} s: {', '.join(each.name for each in waiting)}.")
-        pause(_LOOK_SECONDS)
-    for table in tables:
-        if has_garbage(table) and table_name(table, prefix) in made:
+            names = ", ".join(table_name(table, prefix) for table in waiting)
+            raise WrongTables(f"not ready after {READY_SECONDS_MAX:.0f} s: {names}")
+        pause(look_seconds)
+        look_seconds = min(LOOK_SECONDS_MAX, look_seconds * 2)
+        found |= _look(driver, prefix, waiting)
+    for table in made:
+        if has_garbage(table):
             expiry = {"Enabled": True, "AttributeName": GARBAGE_ATTRIBUTE}
             call("UpdateTimeToLive", {"TableName": table_name(table, prefix), "TimeToLiveSpecification": expiry})
-    verify_tables(driver, prefix, tables)
-    return made
+    _refuse_wrong(found, prefix)
+    return [table_name(table, prefix) for table in made]
 
 
 def verify_tables(driver: Driver, prefix: str = "", tables: Sequence[Table] = DYNAMO_TABLES) -> None:
     """Nothing, where every table stands with its key and its indexes. Raises WrongTables."""
-    wrong = [fault for table in tables for fault in _faults(driver, definition(table, prefix))]
-    if wrong:
-        raise WrongTables("; ".join(wrong) + ".")
+    _refuse_wrong(_look(driver, prefix, tables), prefix)
 
 
 def delete_tables(driver: Driver, prefix: str, tables: Sequence[Table] = DYNAMO_TABLES) -> None:
@@ -82,9 +80,19 @@ def delete_tables(driver: Driver, prefix: str, tables: Sequence[Table] = DYNAMO_
                 raise
 
 
-def _described(driver: Driver, name: str) -> dict[str, Any] | None:
+def _look(driver: Driver, prefix: str, tables: Sequence[Table]) -> dict[Table, Definition | None]:
+    """What stands of these tables."""
+    threads = ThreadPoolExecutor(LOOKS_AT_ONCE)
     try:
-        found: dict[str, Any] = Patient(driver).call("DescribeTable", {"TableName": name})["Table"]
+        described = threads.map(lambda table: _described(driver, table_name(table, prefix)), tables)
+        return dict(zip(tables, described, strict=True))
+    finally:
+        threads.shutdown(cancel_futures=True)  # where one does not answer, the others are not asked
+
+
+def _described(driver: Driver, name: str) -> Definition | None:
+    try:
+        found: Definition = Patient(driver).call("DescribeTable", {"TableName": name})["Table"]
     except Refused as error:
         if error.code == NOT_FOUND:
             return None
@@ -92,17 +100,21 @@ def _described(driver: Driver, name: str) -> dict[str, Any] | None:
     return found
 
 
-def _is_ready(driver: Driver, name: str) -> bool:
-    found = _described(driver, name)
+def _is_ready(found: Definition | None) -> bool:
     if found is None:
         return False
     states = [found["TableStatus"], *(index["IndexStatus"] for index in found.get("GlobalSecondaryIndexes", ()))]
-    return all(state == "ACTIVE" for state in states)
+    return all(state in ("ACTIVE", "UPDATING") for state in states)
 
 
-def _faults(driver: Driver, wanted: Definition) -> list[str]:
+def _refuse_wrong(found: Mapping[Table, Definition | None], prefix: str) -> None:
+    wrong = [fault for table, described in found.items() for fault in _faults(described, definition(table, prefix))]
+    if wrong:
+        raise WrongTables("; ".join(wrong))
+
+
+def _faults(found: Definition | None, wanted: Definition) -> list[str]:
     name = wanted["TableName"]
-    found = _described(driver, name)
     if found is None:
         return [f"the table {name} is missing"]
     faults = []
