@@ -14,7 +14,7 @@ from ticketing.checkin import api as checkin
 from ticketing.events import api as events
 from ticketing.sales import api as sales
 from ticketing.sales.api.orders import ORDERS_PATH
-from ticketing.site import docs, errors, health
+from ticketing.site import design, docs, errors, health
 from ticketing.site.description import completed
 from ticketing.site.front import Front, HandOver
 from ticketing.site.health import Readiness
@@ -77,6 +77,7 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     app.include_router(catalog.routes)
     app.include_router(catalog_pages.routes)
     app.include_router(docs.routes)
+    app.include_router(design.routes)
     app.include_router(assets.routes)
     app.include_router(admission.routes)
     app.include_router(checkin.routes)
