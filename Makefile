@@ -5,7 +5,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help install run test check lint types order format messages coverage bench bench-full aws lock clean
+.PHONY: help install run test check lint types order format messages coverage bench bench-full aws check-aws lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ run: ## Install what running needs, then serve the demo with real events
 	@.ci/install core
 	$(BIN)/ticket demo
 
-test: check ## Check, then run every test; ARGS="-k hold" picks some
+test: check check-aws ## Check, then run every test; ARGS="-k hold" picks some
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: lint types order ## Lint, types and order of imports
@@ -50,6 +50,9 @@ bench: install ## Measure against the stated references (minutes)
 bench-full: install ## Measure with ten million orders too (long)
 	$(BIN)/python -m bench --full
 
+check-aws: install ## Check the template for AWS with cfn-lint and SAM, in an environment of their own
+	deploy/aws/check
+
 aws: install ## Put together what runs on AWS Lambda, in build/aws (docs/aws.md)
 	deploy/aws/build $(ARGS)
 
@@ -58,5 +61,5 @@ lock: install ## Resolve the dependencies anew, after pyproject.toml changed
 		UV_NO_CONFIG=1 UV_SYSTEM_CERTS=true UV_PYTHON_DOWNLOADS=never $(BIN)/uv lock
 
 clean: ## Remove what the other targets made, .venv included
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist
+	rm -rf .venv .venv-aws .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
