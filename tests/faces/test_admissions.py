@@ -12,6 +12,7 @@ from tests.support.doors import (
     ticket_type_of_event,
 )
 from tests.support.houses import Api, StandingClock, make_house, sign_up
+from tests.support.sales import fresh_key
 from tests.support.stores import LaggingStore
 from ticketing.accounts.model import UserType
 from ticketing.admission.model import Admission, AdmissionStatus, Attendee
@@ -22,7 +23,7 @@ from ticketing.base.changes import Replace
 from ticketing.base.house import House
 from ticketing.base.ids import order_code
 from ticketing.base.store import Store
-from ticketing.schema.tables import ADMISSIONS
+from ticketing.schema.tables import ADMISSIONS, FACTS
 
 GRACE = Attendee(email="grace@example.org", first_name="Grace", last_name="Hopper")
 
@@ -106,6 +107,8 @@ async def test_those_it_belongs_to_read_the_admission_with_its_code(api: Api, so
         "code": shown_code(api.house, sold.admission),
         "human_code": sold.admission.human_code,
         "attendee": {"email": "ada@example.org", "first_name": "Ada", "last_name": "Lovelace"},
+        "handed_over": False,
+        "offer_id": None,
         "created_date_time": "2027-03-01T12:00:00Z",
     }
 
@@ -180,10 +183,34 @@ async def test_those_it_belongs_to_rename_it_even_when_all_is_sold(api: Api, sol
     assert (await api.get(sold.path, token=sold.buyer)).content == renamed.content
 
 
-async def test_a_renamed_admission_keeps_its_code(api: Api, sold: Sold) -> None:
-    renamed = await api.patch(sold.path, NAMED, token=sold.buyer)
+async def test_only_the_new_code_of_a_renamed_admission_opens_the_door(api: Api, sold: Sold) -> None:
+    renamed = (await api.patch(sold.path, NAMED, token=sold.buyer)).json()
 
-    assert renamed.json()["code"] == shown_code(api.house, sold.admission)
+    async def scan(shown: str) -> tuple[int, str]:
+        path = f"/v1/events/{sold.event_id}/check-ins"
+        answer = await api.post(path, {"code": shown, "scan_id": fresh_key()}, token=sold.organizer)
+        return answer.status_code, answer.json().get("code", "")
+
+    assert await scan(shown_code(api.house, sold.admission)) == (409, "replaced_code")
+    assert await scan(sold.admission.human_code) == (404, "unknown_code")
+    assert await scan(renamed["human_code"]) == (201, "")
+    assert await scan(renamed["code"]) == (409, "already_in")
+
+
+async def test_a_rename_that_changes_nothing_keeps_the_code(api: Api, sold: Sold) -> None:
+    same = await api.patch(sold.path, {"attendee": {"first_name": "Ada"}}, token=sold.buyer)
+
+    assert same.json()["code"] == shown_code(api.house, sold.admission)
+
+
+async def test_a_rename_is_told_once(api: Api, sold: Sold) -> None:
+    for _ in range(2):
+        await api.patch(sold.path, NAMED, token=sold.buyer)
+
+    facts = [row async for row in api.house.store.scan(FACTS) if row["kind"] == "admission.renamed"]
+    assert [(row["subject_id"], row["content"]["order_id"]) for row in facts] == [
+        (sold.admission.admission_id, sold.admission.order_id)
+    ]
 
 
 @pytest.mark.parametrize("who", [*NOBODYS, "device"])

@@ -238,13 +238,13 @@ async def test_void_is_said_before_already_in(doors: Doors) -> None:
     assert refused_with(refused) == (409, "void_admission")
 
 
-async def test_the_code_of_an_older_generation_is_void_and_the_new_one_is_the_same_ticket(doors: Doors) -> None:
+async def test_the_code_of_an_older_generation_is_told_so_and_the_new_one_is_the_same_ticket(doors: Doors) -> None:
     old_code = doors.code
     await doors.scan("scan-1")
     newer = replace(await doors.stored(), generation=2)
     await doors.store_changed(newer)
 
-    assert refused_with(await doors.scan("scan-2", code=old_code)) == (409, "void_admission")
+    assert refused_with(await doors.scan("scan-2", code=old_code)) == (409, "replaced_code")
     assert refused_with(await doors.scan("scan-3", code=shown_code(doors.house, newer))) == (409, "already_in")
 
 

@@ -29,6 +29,7 @@ from tests.support.world import (
     CHANGES_ORDER,
     DEVICE,
     DOORS,
+    OFFER,
     ORDERS,
     ORGANIZER,
     ORGANIZERS,
@@ -131,6 +132,23 @@ MATRIX = (
     Case("GET /v1/orders/{order_id}/refunds", READS_ORDER, ("a refunded order",), order="a refunded order"),
     Case("POST /v1/refunds/{refund_id}/confirm", OWNER_SELLS, ("a refund that is due",), order="a refunded order"),
     # admissions
+    Case(
+        "POST /v1/admissions/{admission_id}/transfer",
+        CHANGES_ORDER,
+        ("a paid order's admission",),
+        {"email": "grace@example.org"},
+        order="a paid order",
+    ),
+    Case("GET /v1/transfers/{transfer_id}", READS_ORDER | {OFFER}, ("an offer",), order="a paid order"),
+    Case("POST /v1/transfers/{transfer_id}/withdraw", CHANGES_ORDER, ("an offer",), order="a paid order"),
+    Case(
+        "POST /v1/transfers/{transfer_id}/accept",
+        ORDERS,
+        ("an offer",),
+        {"token": "<an offer's token>"},
+        order="a paid order",
+        is_public=True,
+    ),
     Case("GET /v1/admissions/{admission_id}", READS_ORDER, ("a paid order's admission",), order="a paid order"),
     Case("GET /v1/admissions/{admission_id}/qr.svg", READS_ORDER, ("a paid order's admission",), order="a paid order"),
     Case(

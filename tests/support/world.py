@@ -10,6 +10,7 @@ from tests.support.events import BALCONY, CONCERT, KONZERTHAUS, created, id_of
 from tests.support.houses import Api, StandingClock, make_house, sign_up
 from tests.support.sales import fresh_key
 from ticketing.accounts.model import UserType
+from ticketing.admission.tokens import holder_token, offer_token
 from ticketing.base.ids import from_int
 from ticketing.storage.memory import MemoryStore
 
@@ -24,6 +25,9 @@ BUYER_READS = "the buyer's key to read"
 BUYER_ORDERS = "the buyer's key to order"
 TOKEN = "the order's token"
 OTHER_TOKEN = "another order's token"
+OFFER = "who has a ticket offered"
+OTHER_OFFER = "who has a token of an offer that is not there"
+HOLDER = "who has not accepted a ticket yet"
 ORGANIZER = "the organizer"
 ORGANIZER_READS = "the organizer's key to read"
 ORGANIZER_EVENTS = "the organizer's key to events"
@@ -46,6 +50,9 @@ GOOD = frozenset(
         BUYER_ORDERS,
         TOKEN,
         OTHER_TOKEN,
+        OFFER,
+        OTHER_OFFER,
+        HOLDER,
         ORGANIZER,
         ORGANIZER_READS,
         ORGANIZER_EVENTS,
@@ -190,8 +197,17 @@ async def world() -> World:
     )
     for name in ("a paid order", "ray's order"):
         shown = await api.get(f"/v1/orders/{ids[name]}/admissions", token=made.order_tokens[name])
-        admission = shown.json()["data"][0]
+        admission, other = shown.json()["data"][:2]
+        ids["another paid admission"] = (
+            other["admission_id"] if name == "a paid order" else ids["another paid admission"]
+        )
         ids[f"{name}'s admission"], ids[f"{name}'s code"] = admission["admission_id"], admission["code"]
+    admission = f"/v1/admissions/{ids['another paid admission']}/transfer"
+    await made.made("an offer", admission, {"email": "grace@example.org"}, token=made.order_tokens["a paid order"])
+    ids["an offer's token"] = offer_token(house.keys, ids["an offer"])
+    tokens[OFFER] = ids["an offer's token"]
+    tokens[OTHER_OFFER] = offer_token(house.keys, from_int("trf", 7))
+    tokens[HOLDER] = holder_token(house.keys, ids["an offer"])  # good only once it was accepted
     tokens[OTHER_TOKEN] = made.order_tokens["ray's order"]
     tokens[TOKEN] = made.order_tokens["a pending order"]
     old = tokens[EXPIRED]

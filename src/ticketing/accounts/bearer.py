@@ -27,6 +27,8 @@ async def principal_of(house: House, authorization: str | None, *, now: datetime
         raise Unauthenticated
     if token.startswith("oat_"):
         return Principal(order_token=token)
+    if token.startswith(("aat_", "tft_")):
+        return Principal(ticket_token=token)
     name, _, secret = token.partition(".")
     hashed = secret_hash(secret)
     if token.startswith("ses_"):

@@ -108,7 +108,9 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. At most one of `user`, `device` and `order_token` is set; none of them is a stranger.
+    """Who asks. At most one of `user`, `device`, `order_token` and `ticket_token` is set; none of them is a stranger.
+
+    `ticket_token` is of one ticket that was handed over, or that is offered: `admission/tokens.py` tells which.
 
     `scopes` limits a user who comes with an API key; None is a person with a session, who may do all that the user may.
     """
@@ -118,11 +120,12 @@ class Principal:
     session_id: str | None = None
     device: Device | None = None
     order_token: str | None = None
+    ticket_token: str | None = None
 
     @property
     def is_stranger(self) -> bool:
         """Whether the request came without credentials."""
-        return self.user is None and self.device is None and self.order_token is None
+        return self.user is None and self.device is None and self.order_token is None and self.ticket_token is None
 
     @property
     def idempotency_scope(self) -> str:

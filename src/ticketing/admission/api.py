@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Query
 from pydantic import Field, model_validator
@@ -22,6 +22,7 @@ from ticketing.admission.queries import (
     attendees,
     attendees_view,
     events_attended,
+    transfer_view,
 )
 from ticketing.admission.rules import refuse_void
 from ticketing.admission.signing import code_of
@@ -30,6 +31,7 @@ from ticketing.events.api.common import Cursor, Limit
 from ticketing.events.api.events import EventShown
 from ticketing.events.api.events import rendered as rendered_event
 from ticketing.web.bodies import Body, Email, OptionalName, Shown, refuse_null
+from ticketing.web.once import answer_once
 from ticketing.web.replies import Answer, expected_version, limit_of, listed_from, refuse_changed, reply, respond
 from ticketing.web.routing import Now, TheHouse, router
 
@@ -65,7 +67,11 @@ class AttendeeShown(Shown):
 
 
 class AdmissionShown(Shown):
-    """A ticket. `code` is what its QR symbol says; a void ticket has neither `code` nor `human_code`."""
+    """A ticket. `code` is what its QR symbol says; a void ticket has neither `code` nor `human_code`.
+
+    One that was `handed_over` shows who ordered it neither of them, and no attendee. `offer_id` is the transfer by which it was
+    offered last, unless that was accepted or withdrawn.
+    """
 
     admission_id: str
     event_id: str
@@ -75,6 +81,8 @@ class AdmissionShown(Shown):
     code: str | None
     human_code: str | None
     attendee: AttendeeShown
+    handed_over: bool
+    offer_id: str | None
     created_date_time: str
 
 
@@ -109,23 +117,24 @@ class AttendeeList(Shown):
 
 @routes.get("/admissions/{admission_id}", response_model=AdmissionShown, summary="Read an admission")
 async def get_admission(request: Request, admission_id: str, who: Who, house: TheHouse) -> Response:
-    """For its owner (the order's `access_token`, or the user who bought it) and the event's organizer."""
+    """For its holder (the order's `access_token`, that of who accepted it, or the user) and the event's organizer."""
     admission = await actions.admission_for(house, who, admission_id, TO_READ)
     return reply(request, admission_view(house.keys, admission), version=admission.version)
 
 
 @routes.patch("/admissions/{admission_id}", response_model=AdmissionShown, summary="Rename an admission's attendee")
 async def patch_admission(
-    request: Request, admission_id: str, body: AdmissionPatch, who: Who, house: TheHouse
+    request: Request, admission_id: str, body: AdmissionPatch, who: Who, house: TheHouse, now: Now
 ) -> Response:
-    """For its owner and the event's organizer, until somebody entered with it.
+    """For its holder and the event's organizer, until somebody entered with it.
 
-    It needs no new place, so it works when the event is sold out. The code stays as it is: whoever renames has it and hands it on.
+    It needs no new place, so it works when the event is sold out. Another attendee has another code, which the answer shows: the old one
+    is refused at the door with `replaced_code`.
     """
     admission = await actions.admission_for(house, who, admission_id, TO_CHANGE)
     refuse_changed(expected_version(request), admission.version)
     attendee: Attendee = replace(admission.attendee, **body.attendee.model_dump(exclude_unset=True))
-    changed = await actions.rename(house, admission, attendee)
+    changed = await actions.rename(house, admission, attendee, now=now)
     return reply(request, admission_view(house.keys, changed), version=changed.version)
 
 
@@ -143,6 +152,77 @@ async def get_qr(admission_id: str, who: Who, house: TheHouse) -> Response:
     assert code is not None
     picture = qr_svg(code, title=f"Ticket {admission.human_code}")
     return Response(picture, media_type=SVG, headers={"Cache-Control": "private, no-store"})
+
+
+class TransferBody(Body):
+    """Who a ticket is offered to."""
+
+    email: Annotated[Email, Field(examples=["grace@example.org"])]
+    first_name: Annotated[OptionalName, Field(examples=["Grace"])] = ""
+    last_name: Annotated[OptionalName, Field(examples=["Hopper"])] = ""
+
+
+class TransferShown(Shown):
+    """An offer to hand a ticket over, and what became of it."""
+
+    transfer_id: str
+    admission_id: str
+    event_id: str
+    status: Literal["offered", "accepted", "withdrawn", "expired"]
+    recipient: AttendeeShown
+    created_date_time: str
+    expires_at: str
+    ended_date_time: str | None
+
+
+@routes.post(
+    "/admissions/{admission_id}/transfer",
+    status_code=201,
+    response_model=TransferShown,
+    summary="Offer a ticket to somebody else",
+)
+async def post_transfer(
+    request: Request, admission_id: str, body: TransferBody, who: Who, house: TheHouse, now: Now
+) -> Response:
+    """For its holder and the event's organizer. The recipient gets a secret link by e-mail, which nobody else sees.
+
+    Until it is accepted, the ticket stays good as it is, and the offer can be withdrawn. After a week, or with the event, it runs out.
+    """
+    admission = await actions.admission_for(house, who, admission_id, TO_CHANGE)
+    recipient = Attendee(body.email, body.first_name, body.last_name)
+    return await answer_once(
+        request,
+        house,
+        scope=f"admission {admission_id}",
+        act=lambda keep: actions.offer(house, admission, recipient, keep=keep, now=now),
+        render=lambda transfer: Answer(
+            201,
+            transfer_view(transfer, now=now),
+            {"Location": f"{house.settings.root_path}/v1/transfers/{transfer.transfer_id}"},
+        ),
+        now=now,
+    )
+
+
+@routes.get("/transfers/{transfer_id}", response_model=TransferShown, summary="Read a transfer")
+async def get_transfer(request: Request, transfer_id: str, who: Who, house: TheHouse, now: Now) -> Response:
+    """For who has the ticket, the event's organizer, and the recipient with the token of the offer."""
+    transfer = await actions.transfer_for(house, who, transfer_id, TO_READ, recipient_too=True)
+    return reply(request, transfer_view(transfer, now=now), version=transfer.version)
+
+
+@routes.post("/transfers/{transfer_id}/withdraw", response_model=TransferShown, summary="Withdraw an offer")
+async def post_withdraw(request: Request, transfer_id: str, who: Who, house: TheHouse, now: Now) -> Response:
+    """For who has the ticket and the event's organizer, until it is accepted."""
+    transfer = await actions.transfer_for(house, who, transfer_id, TO_CHANGE)
+    return await answer_once(
+        request,
+        house,
+        scope=f"admission {transfer.admission_id}",
+        act=lambda keep: actions.withdraw(house, transfer, keep=keep, now=now),
+        render=lambda ended: Answer(200, transfer_view(ended, now=now)),
+        now=now,
+    )
 
 
 class AttendedEventShown(EventShown):

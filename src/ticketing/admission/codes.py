@@ -108,12 +108,16 @@ class Signer:
         """The 32 bytes with which a door checks the codes of one event and key id."""
         return self._keys(event_id, kid).public_bytes
 
-    def human_code(self, admission_id: str) -> str:
+    def human_code(self, admission_id: str, *, generation: int = 1) -> str:
         """`XXXX-XXXX-XXXX` for looking a ticket up by hand: 55 bits that only the master secret leads to, and a check.
 
-        It is looked up in the store, never believed by itself, and whoever answers it limits the guesses.
+        It is looked up in the store, never believed by itself, and whoever answers it limits the guesses. A new generation has
+        another one: who handed the ticket over does not get in by reading the old one out.
         """
-        digest = hmac.digest(self._human_key, _value("adm", admission_id), "sha256")
+        named = _value("adm", admission_id)
+        if generation > 1:
+            named += generation.to_bytes(2, "big")
+        digest = hmac.digest(self._human_key, named, "sha256")
         bits = int.from_bytes(digest[:7], "big") >> 1
         text = "".join(_LETTERS[bits >> shift & 31] for shift in range(50, -1, -5))
         return _grouped(text + _LETTERS[_remainder(text + "0")])

@@ -22,6 +22,33 @@ class Attendee:
     last_name: str
 
 
+class TransferStatus(Enum):
+    """What became of an offer to hand a ticket over. That it ran out is not stored: `expires_at` says so."""
+
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A ticket offered to somebody else, who may accept it until `expires_at`. Its tokens are derived, never stored."""
+
+    transfer_id: str
+    admission_id: str
+    event_id: str
+    recipient: Attendee
+    status: TransferStatus
+    created_date_time: datetime
+    expires_at: datetime
+    ended_date_time: datetime | None
+    version: int
+
+    def is_open(self, *, now: datetime) -> bool:
+        """Whether it can still be accepted, as far as it goes by the offer itself."""
+        return self.status is TransferStatus.OFFERED and now < self.expires_at
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
     """One person's right to enter. `entered_at` and `entered_gate` are of the entry that stands, None while outside.

@@ -7,7 +7,7 @@ from typing import Any, Final
 from ticketing.accounts.model import Principal
 from ticketing.accounts.permissions import Right, Unauthenticated, permits
 from ticketing.admission.codes import normalise_human_code
-from ticketing.admission.model import Admission, AdmissionStatus
+from ticketing.admission.model import Admission, AdmissionStatus, Attendee, Transfer, TransferStatus
 from ticketing.admission.signing import code_of
 from ticketing.admission.store import admission_of, admissions_by_human_code, walk_of_event, walk_of_user
 from ticketing.base.errors import NotFound
@@ -27,22 +27,48 @@ ADMISSIONS_COUNTED_MAX: Final = 100
 """A resale desk may have thousands at one event; a page of events need not read them all."""
 
 
-def admission_view(keys: Keys, admission: Admission) -> dict[str, Any]:
-    """An admission as its owner and its organizer see it; a void one shows no code."""
+def admission_view(keys: Keys, admission: Admission, *, is_holder: bool = True) -> dict[str, Any]:
+    """An admission as its holder and its organizer see it; a void one shows no code.
+
+    Who handed it over sees that it was, and neither its code nor who holds it now: that person may have handed it on.
+    """
+    attendee = admission.attendee if is_holder else Attendee("", "", "")
+    shows_code = is_holder and not admission.is_void
     return {
         "admission_id": admission.admission_id,
         "event_id": admission.event_id,
         "order_id": admission.order_id,
         "ticket_type_id": admission.ticket_type_id,
         "status": admission.status.value,
-        "code": code_of(keys, admission),
-        "human_code": None if admission.is_void else admission.human_code,
+        "code": code_of(keys, admission) if shows_code else None,
+        "human_code": admission.human_code if shows_code else None,
         "attendee": {
-            "email": admission.attendee.email,
-            "first_name": admission.attendee.first_name,
-            "last_name": admission.attendee.last_name,
+            "email": attendee.email,
+            "first_name": attendee.first_name,
+            "last_name": attendee.last_name,
         },
+        "handed_over": admission.transfer_id is not None,
+        "offer_id": admission.offer_id if is_holder else None,
         "created_date_time": shown(admission.created_date_time),
+    }
+
+
+def transfer_view(transfer: Transfer, *, now: datetime) -> dict[str, Any]:
+    """A transfer as JSON. One that ran out is `expired`, which nobody had to write down."""
+    ran_out = transfer.status is TransferStatus.OFFERED and not transfer.is_open(now=now)
+    return {
+        "transfer_id": transfer.transfer_id,
+        "admission_id": transfer.admission_id,
+        "event_id": transfer.event_id,
+        "status": "expired" if ran_out else transfer.status.value,
+        "recipient": {
+            "email": transfer.recipient.email,
+            "first_name": transfer.recipient.first_name,
+            "last_name": transfer.recipient.last_name,
+        },
+        "created_date_time": shown(transfer.created_date_time),
+        "expires_at": shown(transfer.expires_at),
+        "ended_date_time": _shown_or_none(transfer.ended_date_time),
     }
 
 

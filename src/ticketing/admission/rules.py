@@ -4,14 +4,20 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
-from ticketing.admission.model import Admission, AdmissionStatus, Attendee
-from ticketing.base.bounds import TICKETS_PER_ORDER_MAX
+from ticketing.admission.codes import GENERATION_MAX
+from ticketing.admission.model import Admission, AdmissionStatus, Attendee, Transfer, TransferStatus
+from ticketing.base.bounds import TICKETS_PER_ORDER_MAX, TRANSFER_OFFER_LASTS
 from ticketing.base.errors import Kind, Refusal
 from ticketing.base.ids import ENTROPY_BITS, from_int, to_int
+from ticketing.events.model import Event, EventStatus
+from ticketing.events.rules import EventCancelled
 
 GENERATION_FIRST: Final = 1
+
+HumanCode: TypeAlias = Callable[[str, int], str]
+"""Gives the short code of an admission's id and generation."""
 
 
 class AdmissionUsed(Refusal):
@@ -28,6 +34,54 @@ class AdmissionVoid(Refusal):
     code = "admission_void"
     kind = Kind.CONFLICT
     title = "This ticket is void."
+
+
+class TransfersNotAllowed(Refusal):
+    """The organizer does not let this event's tickets change hands."""
+
+    code = "transfers_not_allowed"
+    kind = Kind.CONFLICT
+    title = "Tickets of this event cannot be handed over."
+
+
+class EventOver(Refusal):
+    """The event is over."""
+
+    code = "event_over"
+    kind = Kind.CONFLICT
+    title = "This event is over."
+
+
+class AlreadyOffered(Refusal):
+    """The ticket is offered to somebody, who may still accept it; `transfer_id` says by which offer."""
+
+    code = "already_offered"
+    kind = Kind.CONFLICT
+    title = "This ticket is offered to somebody already. Withdraw that offer first."
+
+
+class OfferEnded(Refusal):
+    """The offer was accepted or withdrawn, or another one took its place."""
+
+    code = "offer_ended"
+    kind = Kind.CONFLICT
+    title = "This offer is no longer open: it was accepted or withdrawn."
+
+
+class OfferExpired(Refusal):
+    """Nobody accepted the offer in time; the ticket stayed where it was."""
+
+    code = "offer_expired"
+    kind = Kind.CONFLICT
+    title = "This offer ran out. Ask for a new one."
+
+
+class TooManyCodes(Refusal):
+    """The ticket had as many codes, one after the other, as there can be."""
+
+    code = "too_many_codes"
+    kind = Kind.CONFLICT
+    title = "This ticket was renamed and handed over too often."
 
 
 def admission_ids(order_id: str, count: int) -> tuple[str, ...]:
@@ -96,15 +150,110 @@ def voided(admission: Admission) -> Admission:
     return replace(admission, status=AdmissionStatus.VOID, holds_place=holds_place)
 
 
-def renamed(admission: Admission, attendee: Attendee) -> Admission:
+def renamed(admission: Admission, attendee: Attendee, *, human_code: HumanCode) -> Admission:
     """The admission with another attendee; it takes no new place, so it works when all is sold.
 
-    The code stays good: whoever renames has it and hands it on. Raises AdmissionVoid, then AdmissionUsed.
+    Another person has another code: the old one, perhaps printed with the old name, opens no door any more. The same attendee again
+    changes nothing. Raises AdmissionVoid, AdmissionUsed, TooManyCodes.
     """
     refuse_void(admission)
+    refuse_used(admission)
+    if attendee == admission.attendee:
+        return admission
+    return _with_new_code(replace(admission, attendee=attendee), human_code=human_code)
+
+
+def _with_new_code(admission: Admission, *, human_code: HumanCode) -> Admission:
+    if admission.generation >= GENERATION_MAX:
+        raise TooManyCodes
+    generation = admission.generation + 1
+    return replace(admission, generation=generation, human_code=human_code(admission.admission_id, generation))
+
+
+# transfer ------------------------------------------------------------------------------------------------------------
+
+
+def offered(
+    admission: Admission,
+    event: Event,
+    recipient: Attendee,
+    *,
+    current: Transfer | None,
+    transfer_id: str,
+    now: datetime,
+) -> tuple[Admission, Transfer]:
+    """The admission and the offer of it to this recipient; the admission stays good with whoever has it, until that is accepted.
+
+    `current` is the transfer that the admission's `offer_id` names. Raises as `refuse_transfer`, then AlreadyOffered.
+    """
+    refuse_transfer(admission, event, now=now)
+    if current is not None and current.is_open(now=now):
+        raise AlreadyOffered(transfer_id=current.transfer_id)
+    until = now + TRANSFER_OFFER_LASTS
+    transfer = Transfer(
+        transfer_id=transfer_id,
+        admission_id=admission.admission_id,
+        event_id=admission.event_id,
+        recipient=recipient,
+        status=TransferStatus.OFFERED,
+        created_date_time=now,
+        expires_at=until if event.status is EventStatus.POSTPONED else min(until, event.end_date_time),
+        ended_date_time=None,
+        version=1,
+    )
+    return replace(admission, offer_id=transfer_id), transfer
+
+
+def refuse_transfer(admission: Admission, event: Event, *, now: datetime) -> None:
+    """Nothing, where the admission may change hands.
+
+    Raises AdmissionVoid, AdmissionUsed, EventCancelled, EventOver, TransfersNotAllowed.
+    """
+    refuse_void(admission)
+    refuse_used(admission)
+    if event.status is EventStatus.CANCELLED:
+        raise EventCancelled
+    if event.status is not EventStatus.POSTPONED and now >= event.end_date_time:
+        raise EventOver
+    if not event.transfers_allowed:
+        raise TransfersNotAllowed
+
+
+def withdrawn(admission: Admission, transfer: Transfer, *, now: datetime) -> tuple[Admission, Transfer]:
+    """The admission and the offer that was withdrawn. Raises OfferEnded where it was accepted, withdrawn or replaced before."""
+    refuse_ended(admission, transfer)
+    ended = replace(transfer, status=TransferStatus.WITHDRAWN, ended_date_time=now)
+    return replace(admission, offer_id=None), ended
+
+
+def accepted(
+    admission: Admission, transfer: Transfer, event: Event, *, user_id: str, human_code: HumanCode, now: datetime
+) -> tuple[Admission, Transfer]:
+    """The admission in the hands of the recipient, who is this user, with a code of its own; and the transfer that is done.
+
+    Raises OfferEnded, OfferExpired, then as `refuse_transfer`, TooManyCodes.
+    """
+    refuse_ended(admission, transfer)
+    if not transfer.is_open(now=now):
+        raise OfferExpired
+    refuse_transfer(admission, event, now=now)
+    handed_over = replace(
+        admission, attendee=transfer.recipient, user_id=user_id, transfer_id=transfer.transfer_id, offer_id=None
+    )
+    ended = replace(transfer, status=TransferStatus.ACCEPTED, ended_date_time=now)
+    return _with_new_code(handed_over, human_code=human_code), ended
+
+
+def refuse_ended(admission: Admission, transfer: Transfer) -> None:
+    """Nothing, where the admission is still offered by this transfer. Raises OfferEnded."""
+    if transfer.status is not TransferStatus.OFFERED or admission.offer_id != transfer.transfer_id:
+        raise OfferEnded
+
+
+def refuse_used(admission: Admission) -> None:
+    """Nothing, unless somebody entered with it. Raises AdmissionUsed."""
     if admission.status is AdmissionStatus.USED:
         raise AdmissionUsed
-    return replace(admission, attendee=attendee)
 
 
 def refuse_void(admission: Admission) -> None:

@@ -17,6 +17,11 @@ def _signer(master: bytes) -> Signer:
     return Signer(master)
 
 
+def human_code_of(keys: Keys, admission_id: str, generation: int) -> str:
+    """The code that people read out for this generation of an admission."""
+    return signer_of(keys).human_code(admission_id, generation=generation)
+
+
 def code_of(keys: Keys, admission: Admission) -> str | None:
     """The code that opens the door to this admission; None for a void one, so that all its channels die together."""
     if admission.is_void:

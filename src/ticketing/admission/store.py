@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
-from ticketing.admission.model import Admission, AdmissionStatus, Attendee
+from ticketing.admission.model import Admission, AdmissionStatus, Attendee, Transfer, TransferStatus
 from ticketing.base.bounds import TICKETS_PER_ORDER_MAX
 from ticketing.base.store import Page, Range, Store
 from ticketing.base.tables import Record
-from ticketing.schema.tables import ADMISSIONS, index
+from ticketing.schema.tables import ADMISSIONS, TRANSFERS, index
 
 HUMAN_CODE_CANDIDATES_MAX: Final = 5
 """Two admissions share 55 bits once in a great many years; five is more than ever."""
@@ -61,6 +61,44 @@ def admission_record(admission: Admission) -> Record:
         "transfer_id": admission.transfer_id,
         "offer_id": admission.offer_id,
     }
+
+
+def transfer_of(record: Record) -> Transfer:
+    """The transfer in a row of `transfers`."""
+    return Transfer(
+        transfer_id=record["transfer_id"],
+        admission_id=record["admission_id"],
+        event_id=record["event_id"],
+        recipient=Attendee(record["email"], record["first_name"], record["last_name"]),
+        status=TransferStatus(record["status"]),
+        created_date_time=record["created_date_time"],
+        expires_at=record["expires_at"],
+        ended_date_time=record["ended_date_time"],
+        version=record["version"],
+    )
+
+
+def transfer_record(transfer: Transfer) -> Record:
+    """The row of `transfers` for a transfer."""
+    return {
+        "transfer_id": transfer.transfer_id,
+        "admission_id": transfer.admission_id,
+        "event_id": transfer.event_id,
+        "email": transfer.recipient.email,
+        "first_name": transfer.recipient.first_name,
+        "last_name": transfer.recipient.last_name,
+        "status": transfer.status.value,
+        "created_date_time": transfer.created_date_time,
+        "expires_at": transfer.expires_at,
+        "ended_date_time": transfer.ended_date_time,
+        "version": transfer.version,
+    }
+
+
+async def read_transfer(store: Store, transfer_id: str) -> Transfer | None:
+    """The transfer with this id, as last committed."""
+    record = await store.get(TRANSFERS, (transfer_id,))
+    return None if record is None else transfer_of(record)
 
 
 async def read_admission(store: Store, admission_id: str) -> Admission | None:

@@ -79,6 +79,8 @@ REFUNDS_PER_ORDER_MAX: Final = 100
 PAYMENTS_PER_ORDER_MAX: Final = 50
 """Declined cards are tried again; fifty attempts on one order are not a person's."""
 
+TRANSFER_OFFER_LASTS: Final = timedelta(days=7)
+"""A ticket that is offered to somebody who does not answer within a week is better offered to somebody else."""
 DRAWINGS_WAITING_MAX: Final = 64
 """Pages of tickets that wait for the one thread that draws: a ticket takes some 30 ms, so that the last waits for about two seconds."""
 

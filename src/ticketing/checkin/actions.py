@@ -22,6 +22,7 @@ from ticketing.checkin.rules import (
     AlreadyIn,
     BadSignature,
     NotIn,
+    ReplacedCode,
     ScanIdReused,
     TooManyDevices,
     UnknownCode,
@@ -92,7 +93,7 @@ async def check_in(house: House, door: Door, scan: Scan, *, render: Render, now:
 
     Raises, in this order: ScanIdReused, UnknownCode, BadSignature, OtherEvent; Busy where too much happens to one ticket. These are
     not kept: they change nothing, stay true or were about nothing that we know, and a forger could fill the store with them.
-    VoidAdmission, AlreadyIn and NotIn are told by `render` and kept, since they may no longer be true when asked again.
+    VoidAdmission, ReplacedCode, AlreadyIn and NotIn are told by `render` and kept, since they may no longer be true when asked again.
     """
     fingerprint = fingerprint_of(scan, scanned_by=door.scanned_by)
     told = await _told_before(house, door, scan, fingerprint=fingerprint)
@@ -109,7 +110,7 @@ async def check_in(house: House, door: Door, scan: Scan, *, render: Render, now:
             after = passed(admission, passage, event_id=door.event_id, generation=presented.generation)
             scanned = Scanned(scan, passage, after, refusal=None)
             guard = Replace(ADMISSIONS, admission_record(after))
-        except (VoidAdmission, AlreadyIn, NotIn) as refusal:
+        except (VoidAdmission, ReplacedCode, AlreadyIn, NotIn) as refusal:
             scanned = Scanned(scan, passage, admission, refusal)
             guard = Check(ADMISSIONS, (admission.admission_id,), admission.version)
         told = render(scanned)
@@ -154,10 +155,10 @@ def _name(door: Door, scan: Scan) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """The admission that a code is proven to name, and the code's generation: None for the short code, which has none."""
+    """The admission that a code is proven to name, and the code's generation."""
 
     admission_id: str
-    generation: int | None
+    generation: int
 
 
 async def _presented(house: House, event_id: str, text: str) -> Presented:
@@ -189,7 +190,8 @@ async def _presented_by_hand(house: House, event_id: str, text: str) -> Presente
     here_first = sorted(candidates, key=lambda admission: admission.event_id != event_id)
     if not here_first:
         raise UnknownCode
-    return Presented(here_first[0].admission_id, generation=None)
+    # Of the generation that has this short code: one that is handed over at this moment has another.
+    return Presented(here_first[0].admission_id, generation=here_first[0].generation)
 
 
 # Devices -------------------------------------------------------------------------------------------------------------

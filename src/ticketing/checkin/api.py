@@ -164,7 +164,9 @@ def told(scanned: Scanned, *, event_id: str, path: str, root_path: str) -> Told:
     response_model=CheckInShown,
     responses={
         404: {"description": "`unknown_code`, or `not_found` for who may not scan here"},
-        409: {"description": "`bad_signature`, `other_event`, `void_admission`, `already_in`, `not_in`"},
+        409: {
+            "description": "`bad_signature`, `other_event`, `void_admission`, `replaced_code`, `already_in`, `not_in`"
+        },
         422: {"description": "`scan_id_reused`"},
     },
     summary="Check a ticket in or out",

@@ -45,11 +45,19 @@ class OtherEvent(Refusal):
 
 
 class VoidAdmission(Refusal):
-    """The ticket was refunded or withdrawn, or its code was replaced by a newer one."""
+    """The ticket was refunded or withdrawn."""
 
     code = "void_admission"
     kind = Kind.CONFLICT
     title = "This ticket is no longer good."
+
+
+class ReplacedCode(Refusal):
+    """The ticket is good, but not this code of it: it was handed over or renamed, and has a newer one."""
+
+    code = "replaced_code"
+    kind = Kind.CONFLICT
+    title = "This ticket has a newer code: it was handed over or renamed. Only that one is good."
 
 
 class AlreadyIn(Refusal):
@@ -76,16 +84,19 @@ class TooManyDevices(Refusal):
     title = f"An event has at most {DEVICES_PER_EVENT_MAX} door devices. Remove one first."
 
 
-def passed(admission: Admission, passage: Passage, *, event_id: str, generation: int | None) -> Admission:
+def passed(admission: Admission, passage: Passage, *, event_id: str, generation: int) -> Admission:
     """The admission after its holder went through the door of this event; its version is still the one that was read.
 
-    `generation` is the code's, None for the short code. One that entered stays used, so that it is never sold again. An admission
-    exists only once its order is paid, so nothing here can be unpaid. Raises OtherEvent, VoidAdmission, AlreadyIn, NotIn.
+    `generation` is the code's. One that entered stays used, so that it is never sold again. An admission
+    exists only once its order is paid, so nothing here can be unpaid. Raises OtherEvent, VoidAdmission,
+    ReplacedCode, AlreadyIn, NotIn.
     """
     if admission.event_id != event_id:
         raise OtherEvent
-    if admission.is_void or generation not in (None, admission.generation):
+    if admission.is_void:
         raise VoidAdmission
+    if generation != admission.generation:
+        raise ReplacedCode
     match passage.direction:
         case Direction.ENTRY:
             if admission.entered_at is not None:

@@ -25,6 +25,9 @@ KEY_TAKEN: Final = frozenset(
         "/v1/orders/{order_id}/cancel",
         "/v1/payments/{payment_id}/confirm",
         "/v1/refunds/{refund_id}/confirm",
+        "/v1/admissions/{admission_id}/transfer",
+        "/v1/transfers/{transfer_id}/withdraw",
+        "/v1/transfers/{transfer_id}/accept",
     }
 )
 """POST there may have one."""

@@ -7,16 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.houses import MASTER, NOON
+from ticketing.admission.codes import GENERATION_MAX
 from ticketing.admission.model import Admission, AdmissionStatus, Attendee
 from ticketing.admission.rules import (
     AdmissionUsed,
     AdmissionVoid,
+    TooManyCodes,
     admission_ids,
     new_admissions,
     renamed,
     voided,
 )
-from ticketing.admission.signing import code_of, signer_of
+from ticketing.admission.signing import code_of, human_code_of, signer_of
 from ticketing.admission.store import admission_of, admission_record
 from ticketing.base.bounds import TICKETS_PER_ORDER_MAX
 from ticketing.base.changes import Insert
@@ -30,6 +32,11 @@ GRACE = Attendee(email="grace@example.org", first_name="Grace", last_name="Hoppe
 ORDER = "ord_01h8xgjwbwba1m8n2w4a6y8zcv"
 EVENT = "evt_01h8xgjwbwba1m8n2w4a6y8zcv"
 KEYS = Keys(MASTER)
+
+
+def codes_of_people(admission_id: str, generation: int) -> str:
+    return human_code_of(KEYS, admission_id, generation)
+
 
 order_values = st.integers(0, (1 << 128) - 1)
 
@@ -108,27 +115,41 @@ def test_an_admission_is_stored_and_read_back_as_it_was() -> None:
     assert admission_of(admission_record(inside)) == inside
 
 
-def test_a_renamed_admission_has_the_new_attendee_and_the_same_code() -> None:
+def test_a_renamed_admission_has_the_new_attendee_and_new_codes() -> None:
     (admission,) = issued(("tty_seated", 1))
 
-    changed = renamed(admission, GRACE)
+    changed = renamed(admission, GRACE, human_code=codes_of_people)
 
-    assert changed == replace(admission, attendee=GRACE)
-    assert code_of(KEYS, changed) == code_of(KEYS, admission)
+    assert changed == replace(admission, attendee=GRACE, generation=2, human_code=changed.human_code)
+    assert code_of(KEYS, changed) != code_of(KEYS, admission)
+    assert changed.human_code != admission.human_code
+
+
+def test_an_admission_renamed_to_the_name_it_has_stays_as_it_is() -> None:
+    (admission,) = issued(("tty_seated", 1))
+
+    assert renamed(admission, replace(ADA), human_code=codes_of_people) is admission
+
+
+def test_an_admission_that_had_every_code_there_is_keeps_the_last_one() -> None:
+    (admission,) = issued(("tty_seated", 1))
+
+    with pytest.raises(TooManyCodes):
+        renamed(replace(admission, generation=GENERATION_MAX), GRACE, human_code=codes_of_people)
 
 
 def test_a_used_admission_keeps_its_attendee() -> None:
     (admission,) = issued(("tty_seated", 1))
 
     with pytest.raises(AdmissionUsed):
-        renamed(replace(admission, status=AdmissionStatus.USED), GRACE)
+        renamed(replace(admission, status=AdmissionStatus.USED), GRACE, human_code=codes_of_people)
 
 
 def test_a_void_admission_keeps_its_attendee() -> None:
     (admission,) = issued(("tty_seated", 1))
 
     with pytest.raises(AdmissionVoid):
-        renamed(voided(admission), GRACE)
+        renamed(voided(admission), GRACE, human_code=codes_of_people)
 
 
 @pytest.mark.parametrize("status", list(AdmissionStatus))

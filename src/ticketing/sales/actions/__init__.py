@@ -2,20 +2,25 @@
 
 from ticketing.sales.actions.common import admissions_of
 from ticketing.sales.actions.holds import buyer_of, place_hold
-from ticketing.sales.actions.owners import order_for
+from ticketing.sales.actions.owners import order_for, shown_to
 from ticketing.sales.actions.payments import settle, start_payment
 from ticketing.sales.actions.pending import cancel_order, extend_hold
 from ticketing.sales.actions.refunds import confirm_refund, refund_order
+from ticketing.sales.actions.transfers import HandedOver, accept, offered_transfer
 
 __all__ = [
+    "HandedOver",
+    "accept",
     "admissions_of",
     "buyer_of",
     "cancel_order",
     "confirm_refund",
     "extend_hold",
+    "offered_transfer",
     "order_for",
     "place_hold",
     "refund_order",
     "settle",
+    "shown_to",
     "start_payment",
 ]

@@ -1,7 +1,11 @@
 """Whose order it is."""
 
+from collections.abc import Sequence
+
 from ticketing.accounts.model import Principal, UserType
 from ticketing.accounts.permissions import Right, Unauthenticated, permits
+from ticketing.admission.actions import holds
+from ticketing.admission.model import Admission
 from ticketing.base.errors import NotFound
 from ticketing.base.house import House
 from ticketing.events.store import read_event
@@ -35,6 +39,19 @@ async def order_for(
         if event is not None and permits(who, organizer, owner_user_id=event.organizer_user_id):
             return order
     raise NotFound
+
+
+async def shown_to(house: House, who: Principal, admissions: Sequence[Admission]) -> frozenset[str]:
+    """The ids of those admissions of one order whose codes this principal may see: all, but for the owner those handed over."""
+    given = [admission for admission in admissions if admission.transfer_id is not None]
+    own = {admission.admission_id for admission in admissions if admission.transfer_id is None}
+    if given:
+        event = await read_event(house.store, given[0].event_id)
+        organizes = event is not None and permits(
+            who, Right.READ_ORDERS_OF_EVENT, owner_user_id=event.organizer_user_id
+        )
+        own |= {each.admission_id for each in given if organizes or holds(house, who, each, Right.READ_OWN_ORDERS)}
+    return frozenset(own)
 
 
 def _is_owner(who: Principal, order: Order, right: Right) -> bool:

@@ -3,5 +3,6 @@
 from ticketing.sales.api.documents import routes as documents
 from ticketing.sales.api.orders import routes as orders
 from ticketing.sales.api.payments import routes as payments
+from ticketing.sales.api.transfers import routes as transfers
 
-routes = (orders, payments, documents)
+routes = (orders, payments, transfers, documents)

@@ -36,13 +36,18 @@ PNG: Final = "image/png"
     summary="Print an order's tickets",
 )
 async def get_tickets_pdf(order_id: str, who: Who, house: TheHouse, drawing: TheDrawing) -> Response:
-    """Its owner and the event's organizer. Void tickets are left out; without any other, it is refused with `no_tickets`."""
+    """Its owner and the event's organizer. Tickets that are void or were handed over are left out.
+
+    Without any other, it is refused with `no_tickets`.
+    """
     if who.is_stranger:
         raise Unauthenticated
     order = await actions.order_for(
         house, who, order_id, owner=Right.READ_OWN_ORDERS, organizer=Right.READ_ORDERS_OF_EVENT
     )
-    admissions = [each for each in await actions.admissions_of(house, order) if not each.is_void]
+    every = await actions.admissions_of(house, order)
+    own = await actions.shown_to(house, who, every)
+    admissions = [each for each in every if not each.is_void and each.admission_id in own]
     if not admissions:
         raise NoTickets
     return await _pdf(house, drawing, order, admissions, name=f"tickets-{order_code(order_id)}")

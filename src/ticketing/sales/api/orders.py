@@ -215,11 +215,16 @@ class AdmissionList(Shown):
 
 @routes.get("/orders/{order_id}/admissions", response_model=AdmissionList, summary="List an order's admissions")
 async def get_order_admissions(order_id: str, who: Who, house: TheHouse) -> Response:
-    """Its owner and the event's organizer. Empty until the order is complete."""
+    """Its owner and the event's organizer. Empty until the order is complete.
+
+    Of a ticket that was handed over, its owner sees neither code nor attendee.
+    """
     if who.is_stranger:
         raise Unauthenticated
     order = await actions.order_for(
         house, who, order_id, owner=Right.READ_OWN_ORDERS, organizer=Right.READ_ORDERS_OF_EVENT
     )
     admissions = await actions.admissions_of(house, order)
-    return respond(Answer(200, listed_from([admission_view(house.keys, one) for one in admissions], None)))
+    own = await actions.shown_to(house, who, admissions)
+    views = [admission_view(house.keys, one, is_holder=one.admission_id in own) for one in admissions]
+    return respond(Answer(200, listed_from(views, None)))
