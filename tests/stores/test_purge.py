@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.houses import NOON
-from ticketing.base.changes import Claim
-from ticketing.schema.tables import IDEMPOTENCY
+from ticketing.base.changes import Claim, Insert, Replace
+from ticketing.schema.tables import IDEMPOTENCY, LIMITS
 from ticketing.storage.sql.opening import open_store
 from ticketing.storage.sql.purge import ROWS_PER_STEP, purge
 from ticketing.storage.sql.sqlite import SqliteEngine
@@ -67,3 +67,12 @@ def test_an_old_row_that_was_taken_anew_does_not_hide_what_ran_out_behind_it(eng
 
 def test_an_empty_file_has_nothing_to_purge(engine: SqliteEngine) -> None:
     assert purge(engine.path, now=NOON) == 0
+
+
+def test_buckets_that_are_renewed_do_not_hide_those_that_ran_out(engine: SqliteEngine) -> None:
+    count = ROWS_PER_STEP + 1
+    rows = [{"name": f"bucket {number}", "full_at": 1, "expires_at": NOON, "version": 1} for number in range(count)]
+    engine.apply([(Insert(LIMITS, row),) for row in rows])
+    engine.apply([(Replace(LIMITS, row | {"expires_at": NOON + timedelta(hours=1)}),) for row in rows[:-1]])
+
+    assert purge(engine.path, now=NOON) == 1

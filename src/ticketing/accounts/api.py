@@ -227,7 +227,7 @@ def _key_made(made: NewApiKey) -> Answer:
 @routes.post("/users", status_code=201, response_model=UserShown, summary="Sign up")
 async def post_user(request: Request, body: UserBody, passwords: ThePasswords, house: TheHouse, now: Now) -> Response:
     """For anyone. The new user is a regular one."""
-    limited(request, LimitKind.SIGN_UP_FROM_ADDRESS)
+    await limited(request, LimitKind.SIGN_UP_FROM_ADDRESS)
     wish = UserWish(**body.model_dump(exclude={"password"}))
     return await answer_once(
         request,
@@ -245,13 +245,13 @@ async def post_session(
 ) -> Response:
     """For anyone with an account. Whether address or password is wrong is not told."""
     account, address = normal_email(body.email), address_of(request.scope)
-    limited(request, LimitKind.LOGIN_FROM_ADDRESS, key=address)
-    limited(request, LimitKind.LOGIN_OF_ACCOUNT, key=account)
-    limited(request, LimitKind.LOGIN_ANYWHERE, key="")
+    await limited(request, LimitKind.LOGIN_FROM_ADDRESS, key=address)
+    await limited(request, LimitKind.LOGIN_OF_ACCOUNT, key=account)
+    await limited(request, LimitKind.LOGIN_ANYWHERE, key="")
     begun = await actions.log_in(house, passwords, email=body.email, password=body.password, now=now)
     limiter = limiter_of(request)
-    limiter.give_back(LimitKind.LOGIN_FROM_ADDRESS, address)
-    limiter.give_back(LimitKind.LOGIN_OF_ACCOUNT, account)
+    await limiter.forgive(LimitKind.LOGIN_FROM_ADDRESS, address)
+    await limiter.forgive(LimitKind.LOGIN_OF_ACCOUNT, account)
     return respond(Answer(201, rendered_session(begun), NO_STORE))
 
 
@@ -283,7 +283,7 @@ async def patch_me(
         return reply(request, rendered(changed), version=changed.version)
     if body.current_password is None:
         raise Invalid(FieldError("/current_password", "missing", "is required to change the password"))
-    limited(request, LimitKind.LOGIN_OF_ACCOUNT, key=user.user_id)
+    await limited(request, LimitKind.LOGIN_OF_ACCOUNT, key=user.user_id)
     changed = await actions.change_account_and_password(
         house,
         passwords,

@@ -74,6 +74,7 @@ class Settings:
     transfer_hold_seconds: int = 5 * 24 * 3600
     organizer_signup: Literal["open", "approval", "closed"] = "open"
     rate_limits: bool = True
+    shared_limits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -301,6 +301,7 @@ class Config:
             transfer_hold_seconds=self.number("transfer_hold_seconds"),
             organizer_signup=cast(Literal["open", "approval", "closed"], self.text("organizer_signup")),
             rate_limits=self.switch("rate_limits"),
+            shared_limits=self.number("workers") > 1 or not self.text("database_url").startswith("sqlite:"),
         )
 
 

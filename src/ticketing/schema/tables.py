@@ -611,6 +611,20 @@ LEASES: Final = Table(
     sorted_keys=False,
 )
 
+LIMITS: Final = Table(
+    "limits",
+    "Limits",
+    ("name",),
+    (
+        Column("name"),  # the kind of limit and whom it counts, hashed together with a key of the house
+        Column("full_at", INTEGER),  # when the bucket will be full again, in microseconds since 1970
+        Column("expires_at", TIME),  # after that; the row says no more than none would
+        VERSION,
+    ),
+    sorted_keys=False,
+)
+"""Buckets of rate limits that several processes keep together (`web/shared_limits.py`)."""
+
 TABLES: Final = (
     USERS,
     UNIQUES,
@@ -637,6 +651,7 @@ TABLES: Final = (
     UNTOLD,
     DELIVERIES,
     LEASES,
+    LIMITS,
 )
 """In an order in which each table stands after those that it references."""
 

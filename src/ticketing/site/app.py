@@ -26,7 +26,8 @@ from ticketing.site.shortway import ShortWay
 from ticketing.venues import api as venues
 from ticketing.web import assets
 from ticketing.web.drawing import Drawing
-from ticketing.web.limits import Limiter, LimitRequests
+from ticketing.web.limits import LimitRequests
+from ticketing.web.shared_limits import limiter_of_house
 
 
 class Application(FastAPI):
@@ -65,7 +66,7 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     app.state.house = house
     app.state.passwords = Passwords()
     app.state.drawing = Drawing()
-    app.state.limiter = Limiter(house.clock, enforced=house.settings.rate_limits)
+    app.state.limiter = limiter_of_house(house)
     app.state.metrics = Metrics(house.store)
     app.state.shedding = Shedding(app.state.metrics, path=ORDERS_PATH, root_path=house.settings.root_path)
     app.state.readiness = Readiness(house)

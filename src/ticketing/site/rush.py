@@ -51,7 +51,7 @@ class Rush:
         try:
             limiter = self._limiter
             if limiter.enforced:
-                wait = limiter.allow(LimitKind.ORDER_FROM_ADDRESS, address_of(scope), limiter.now_seconds())
+                wait = await limiter.admit(LimitKind.ORDER_FROM_ADDRESS, address_of(scope), limiter.now_seconds())
                 if wait is not None:
                     raise TooManyRequests(retry_after=whole_seconds(wait))
             return await answer_order(

@@ -78,7 +78,7 @@ LIMITS: Final[Mapping[LimitKind, Limit]] = {
         6_000, 60, "A hundred a second: a campus that reloads at the start of a sale passes, a crawler slows down."
     ),
 }
-"""Every rate limit. Each process counts for itself; an address is an IPv4 address or an IPv6 network of 64 bits."""
+"""Every rate limit, of one process or of several (`shared_limits.py`). An address is an IPv4 address or an IPv6 network of 64 bits."""
 
 
 def full_after(limit: Limit, *, full_at: int, now: int) -> int:
@@ -132,6 +132,14 @@ class Limiter:
             buckets.popitem(last=False)  # unseen for longest, so most likely full again, which is as good as none
         return wait / MICROSECONDS if wait else None
 
+    async def admit(self, kind: LimitKind, key: str, now_seconds: float) -> float | None:
+        """As `allow`; a limiter that shares its buckets may have to ask for them."""
+        return self.allow(kind, key, now_seconds)
+
+    async def forgive(self, kind: LimitKind, key: str) -> None:
+        """As `give_back`, for such a limiter too."""
+        self.give_back(kind, key)
+
     def give_back(self, kind: LimitKind, key: str) -> None:
         """One that was taken does not count after all."""
         full_at = self._full_at[kind].get(key)
@@ -170,10 +178,10 @@ def limiter_of(request: Request) -> Limiter:
     return limiter
 
 
-def limited(request: Request, kind: LimitKind, *, key: str | None = None) -> None:
+async def limited(request: Request, kind: LimitKind, *, key: str | None = None) -> None:
     """Nothing, where the limit allows one more for this key (None: for the client's address). Raises TooManyRequests."""
     caller = address_of(request.scope) if key is None else key
-    wait = limiter_of(request).allow(kind, caller, now_of(request).timestamp())
+    wait = await limiter_of(request).admit(kind, caller, now_of(request).timestamp())
     if wait is not None:
         raise TooManyRequests(retry_after=whole_seconds(wait))
 
@@ -193,11 +201,11 @@ class LimitRequests:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, or answers 429."""
         limiter = self._limiter
-        if scope["type"] == "http" and limiter.enforced:
+        if scope["type"] == "http" and limiter.enforced and not _is_health(scope):
             reads = scope["method"] in ("GET", "HEAD", "OPTIONS")
             kind = LimitKind.READ_FROM_ADDRESS if reads else LimitKind.WRITE_FROM_ADDRESS
-            wait = limiter.allow(kind, address_of(scope), limiter.now_seconds())
-            if wait is not None and not _is_health(scope):
+            wait = await limiter.admit(kind, address_of(scope), limiter.now_seconds())
+            if wait is not None:
                 await _refuse(scope, send, retry_after=whole_seconds(wait))
                 return
         await self._app(scope, receive, send)

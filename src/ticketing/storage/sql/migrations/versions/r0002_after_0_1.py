@@ -82,6 +82,15 @@ STATEMENTS = (
     "create index deliveries_due on deliveries (due_shard, next_attempt_at, delivery_id) where due_shard is not null",
     "create index deliveries_by_event on deliveries (event_id, created_date_time, delivery_id) where event_id is not null",
     "create index deliveries_by_order on deliveries (order_id, created_date_time, delivery_id) where order_id is not null",
+    """
+    create table limits (
+      name text not null,
+      full_at integer not null,
+      expires_at text not null,
+      version integer not null check (version >= 1),
+      primary key (name)
+    ) strict
+    """,
 )
 
 
