@@ -69,6 +69,9 @@ MATRIX = (
     Case("GET /v1/users/me/events", PEOPLE_AND_READING_KEYS),
     Case("GET /v1/users/me/orders", PEOPLE_AND_READING_KEYS),
     Case("DELETE /v1/sessions/current", PEOPLE),
+    Case("POST /v1/sessions/link", ANYONE_AT_ALL, body={"email": "bob@example.org"}),
+    Case("POST /v1/password-reset", ANYONE_AT_ALL, body={"email": "bob@example.org"}),
+    Case("POST /v1/users/me/email-proof", PEOPLE),
     Case("POST /v1/api-keys", PEOPLE, body={"name": "till", "scopes": ["read"]}),
     Case("GET /v1/api-keys", PEOPLE),
     Case("DELETE /v1/api-keys/{api_key_id}", OWNER_ALONE, ("a spare key",)),
@@ -167,8 +170,13 @@ MATRIX = (
     ),
 )
 
-WITHOUT_CREDENTIALS = {"POST /v1/sessions"}
-"""Made to get some: who knows the password may, whoever asks. `test_accounts.py` specifies it."""
+WITHOUT_CREDENTIALS = {
+    "POST /v1/sessions",
+    "POST /v1/sessions/link/use",
+    "POST /v1/password-reset/use",
+    "POST /v1/users/me/email-proof/use",
+}
+"""Made to get some: who knows the password or has the link may, whoever asks. `test_accounts.py` and `test_links.py` specify it."""
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,20 @@
 """JSON routes of accounts: parse, act, render."""
 
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Query
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ticketing.accounts import actions, queries
+from ticketing.accounts import actions, links, queries
 from ticketing.accounts.actions import LoggedIn, NewApiKey
 from ticketing.accounts.bearer import Who
-from ticketing.accounts.model import ApiKey, ApiKeyWish, Scope, User, UserType, UserWish, normal_email
+from ticketing.accounts.links import TOKEN_LENGTH_MAX
+from ticketing.accounts.model import ApiKey, ApiKeyWish, Purpose, Scope, User, UserType, UserWish, normal_email
 from ticketing.accounts.passwords import ThePasswords, common_passwords
 from ticketing.accounts.permissions import Right, demand_own
 from ticketing.accounts.store import api_key_of, user_of
@@ -24,8 +27,10 @@ from ticketing.base.bounds import (
     USERNAME_LENGTH_MAX,
 )
 from ticketing.base.errors import FieldError, Invalid
+from ticketing.base.house import House
 from ticketing.base.times import shown
 from ticketing.web.bodies import Body, Email, Line, Moment, Name, OptionalName, Shown, refuse_null
+from ticketing.web.languages import language_of
 from ticketing.web.limits import LimitKind, address_of, limited, limiter_of
 from ticketing.web.once import answer_once
 from ticketing.web.replies import Answer, expected_version, limit_of, listed, refuse_changed, reply, respond
@@ -119,6 +124,7 @@ class UserShown(Shown):
     address: str | None
     user_type: Literal["guest", "regular", "organizer", "admin"]
     organizer_requested: bool
+    email_proven: bool
     created_date_time: str
 
 
@@ -191,6 +197,7 @@ def rendered(user: User) -> dict[str, Any]:
         **described(wish_of(user)),
         "user_type": user.user_type.value,
         "organizer_requested": user.organizer_requested,
+        "email_proven": user.email_proven_at is not None,
         "created_date_time": shown(user.created_date_time),
     }
 
@@ -253,6 +260,95 @@ async def post_session(
     await limiter.forgive(LimitKind.LOGIN_FROM_ADDRESS, address)
     await limiter.forgive(LimitKind.LOGIN_OF_ACCOUNT, account)
     return respond(Answer(201, rendered_session(begun), NO_STORE))
+
+
+class LinkWishBody(Body):
+    """Where a link is to be mailed."""
+
+    email: Annotated[Email, Field(examples=["ada@example.org"])]
+
+
+LinkToken = Annotated[str, Field(min_length=1, max_length=TOKEN_LENGTH_MAX, examples=["lnk_…"])]
+
+
+class LinkBody(Body):
+    """The token of a mailed link."""
+
+    token: LinkToken
+
+
+class ResetBody(Body):
+    """The token of a mailed link, and the password to have from now on."""
+
+    token: LinkToken
+    password: Annotated[NewPassword, Field(examples=["a wet week in Wales"])]
+
+
+class LinkAskedShown(Shown):
+    """That a link is on its way, if the address has an account. Whether it has is not told."""
+
+    status: Literal["on_its_way"]
+
+
+async def _link_asked(request: Request, house: House, email: str, purpose: Purpose, now: datetime) -> Response:
+    """The answer comes before the work, so that its time tells nothing. Raises TooManyRequests."""
+    await limited(request, LimitKind.LINK_FROM_ADDRESS)
+    await limited(request, LimitKind.LINK_TO_RECIPIENT, key=normal_email(email))
+    response = respond(Answer(202, {"status": "on_its_way"}, NO_STORE))
+    language = language_of(request.headers.get("accept-language", ""))
+    response.background = BackgroundTask(links.ask_link, house, email, purpose, language=language, now=now)
+    return response
+
+
+@routes.post("/sessions/link", status_code=202, response_model=LinkAskedShown, summary="Ask for a link to log in")
+async def post_login_link(request: Request, body: LinkWishBody, house: TheHouse, now: Now) -> Response:
+    """For anyone. The link is mailed, if the address has an account; it is good once, for fifteen minutes."""
+    return await _link_asked(request, house, body.email, Purpose.LOGIN, now)
+
+
+@routes.post("/sessions/link/use", status_code=201, response_model=SessionShown, summary="Log in by a mailed link")
+async def post_login_by_link(
+    request: Request, body: LinkBody, passwords: ThePasswords, house: TheHouse, now: Now
+) -> Response:
+    """For who has the link. It proves the address, too: what was set up with it before anyone had proven it is over."""
+    await limited(request, LimitKind.LOGIN_FROM_ADDRESS)
+    begun = await links.log_in_by_link(house, passwords, body.token, now=now)
+    return respond(Answer(201, rendered_session(begun), NO_STORE))
+
+
+@routes.post(
+    "/password-reset", status_code=202, response_model=LinkAskedShown, summary="Ask for a link to a new password"
+)
+async def post_reset_link(request: Request, body: LinkWishBody, house: TheHouse, now: Now) -> Response:
+    """For anyone. The link is mailed, if the address has an account; it is good once, for fifteen minutes."""
+    return await _link_asked(request, house, body.email, Purpose.RESET, now)
+
+
+@routes.post("/password-reset/use", status_code=204, summary="Choose a new password by a mailed link")
+async def post_reset(request: Request, body: ResetBody, passwords: ThePasswords, house: TheHouse, now: Now) -> Response:
+    """For who has the link. Every session is over; log in with the new password."""
+    await limited(request, LimitKind.LOGIN_FROM_ADDRESS)
+    await links.reset_password(house, passwords, body.token, password=body.password, now=now)
+    return Response(status_code=204)
+
+
+@routes.post(
+    "/users/me/email-proof",
+    status_code=202,
+    response_model=LinkAskedShown,
+    summary="Ask for a link that proves the address",
+)
+async def post_proof_link(request: Request, who: Who, house: TheHouse, now: Now) -> Response:
+    """With a session, not with an API key. The link goes to the account's own address."""
+    user = demand_own(who, Right.CHANGE_OWN_ACCOUNT)
+    return await _link_asked(request, house, user.email, Purpose.VERIFY, now)
+
+
+@routes.post("/users/me/email-proof/use", response_model=UserShown, summary="Prove the address by a mailed link")
+async def post_proof(request: Request, body: LinkBody, who: Who, house: TheHouse, now: Now) -> Response:
+    """With a session of the account that the link was mailed for."""
+    user = await links.verify_email(house, who, body.token, now=now)
+    return reply(request, rendered(user), version=user.version)
 
 
 @routes.delete("/sessions/current", status_code=204, summary="Log out")

@@ -63,6 +63,31 @@ class Session:
     version: int = 1
 
 
+class Purpose(Enum):
+    """What a mailed link is for."""
+
+    LOGIN = "login"
+    RESET = "reset"
+    VERIFY = "verify"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link that is mailed and good for one use. Its secret is made of `nonce` and the master key, and stored nowhere."""
+
+    link_id: str
+    user_id: str
+    purpose: Purpose
+    nonce: str
+    email: str
+    login_generation: int
+    language: str
+    used: bool
+    created_date_time: datetime
+    expires_at: datetime
+    version: int = 1
+
+
 class Scope(Enum):
     """What an API key may be used for."""
 

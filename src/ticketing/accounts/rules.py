@@ -8,6 +8,8 @@ from typing import Literal
 from ticketing.accounts.model import (
     ApiKey,
     ApiKeyWish,
+    Link,
+    Purpose,
     Session,
     User,
     UserType,
@@ -16,7 +18,7 @@ from ticketing.accounts.model import (
     normal_email,
     username_marker,
 )
-from ticketing.base.bounds import SESSIONS_PER_USER_MAX
+from ticketing.base.bounds import LINK_LASTS, LINKS_AT_ONCE_MAX, SESSIONS_PER_USER_MAX
 from ticketing.base.errors import FieldError, Invalid, Kind, Refusal
 
 
@@ -66,6 +68,14 @@ class TooManyApiKeys(Refusal):
     code = "too_many_api_keys"
     kind = Kind.CONFLICT
     title = "You have as many API keys as one user may have. Delete one that is no longer used."
+
+
+class LinkOver(Refusal):
+    """The link was used, ran out, was replaced, or was never given out: all look the same."""
+
+    code = "link_over"
+    kind = Kind.CONFLICT
+    title = "This link is not good any more. Ask for a new one."
 
 
 def new_user(user_id: str, wish: UserWish, *, password: str, user_type: UserType, now: datetime) -> User:
@@ -212,3 +222,38 @@ def new_api_key(api_key_id: str, wish: ApiKeyWish, *, user_id: str, secret_hash:
         created_date_time=now,
         expires_at=wish.expires_at,
     )
+
+
+# links that are mailed -----------------------------------------------------------------------------------------------
+
+
+def link_places(user_id: str, purpose: Purpose) -> tuple[str, ...]:
+    """The ids that links of this purpose may have: as many as one user may have at once."""
+    return tuple(f"{user_id}.{purpose.value}.{place}" for place in range(LINKS_AT_ONCE_MAX))
+
+
+def new_link(link_id: str, user: User, purpose: Purpose, *, nonce: str, language: str, now: datetime) -> Link:
+    """The link as it begins, good for this user as the user is now."""
+    return Link(
+        link_id=link_id,
+        user_id=user.user_id,
+        purpose=purpose,
+        nonce=nonce,
+        email=user.email,
+        login_generation=user.login_generation,
+        language=language,
+        used=False,
+        created_date_time=now,
+        expires_at=now + LINK_LASTS,
+    )
+
+
+def link_stands(link: Link, user: User, *, now: datetime) -> bool:
+    """Whether the link is still good: unused, in time, and its user has the same address and the same log-ins."""
+    same_user = normal_email(link.email) == normal_email(user.email) and link.login_generation == user.login_generation
+    return same_user and not link.used and not is_over(link.expires_at, now=now)
+
+
+def proven(user: User, *, now: datetime) -> User:
+    """The user who showed to read what is sent to the address; the first proof is the one that is noted."""
+    return user if user.email_proven_at is not None else replace(user, email_proven_at=now)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from ticketing.accounts.model import ApiKey, Device, Scope, Session, User, UserType, email_marker
+from ticketing.accounts.model import ApiKey, Device, Link, Purpose, Scope, Session, User, UserType, email_marker
 from ticketing.base.bounds import API_KEYS_PER_USER_MAX, PAGE_LIMIT_MAX
 from ticketing.base.changes import Pool
 from ticketing.base.store import Page, Store
 from ticketing.base.tables import Record
-from ticketing.schema.tables import API_KEYS, DEVICES, SESSIONS, UNIQUES, USERS, index
+from ticketing.schema.tables import API_KEYS, DEVICES, LINKS, SESSIONS, UNIQUES, USERS, index
 
 
 def user_of(record: Record) -> User:
@@ -85,6 +85,34 @@ async def read_session(store: Store, session_id: str) -> Session | None:
     """The session with this id."""
     record = await store.get(SESSIONS, (session_id,))
     return None if record is None else session_of(record)
+
+
+def link_of(record: Record) -> Link:
+    """The link in a row of `links`."""
+    return Link(**{**record, "purpose": Purpose(record["purpose"])})
+
+
+def link_record(link: Link) -> Record:
+    """The row of `links` for a link."""
+    return {name: getattr(link, name) for name in LINKS.column_names} | {"purpose": link.purpose.value}
+
+
+async def read_link(store: Store, link_id: str) -> Link | None:
+    """The link in this place, as it is now: a later one may stand where an earlier one ran out."""
+    record = await store.get(LINKS, (link_id,))
+    return None if record is None else link_of(record)
+
+
+async def read_links(store: Store, link_ids: Iterable[str]) -> dict[str, Link]:
+    """Those of these links that there are, by id."""
+    found = await store.get_many(LINKS, [(link_id,) for link_id in link_ids])
+    return {record["link_id"]: link_of(record) for record in found if record is not None}
+
+
+async def api_keys_of_user(store: Store, user_id: str) -> list[ApiKey]:
+    """All API keys of this user, of which there are at most `API_KEYS_PER_USER_MAX`."""
+    page = await store.query(index("api_keys_by_user"), user_id, limit=API_KEYS_PER_USER_MAX)
+    return [api_key_of(record) for record in page.records]
 
 
 def api_key_of(record: Record) -> ApiKey:

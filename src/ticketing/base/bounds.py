@@ -122,3 +122,19 @@ IMPORT_LINES_MAX: Final = 20_000
 IMPORT_FIELD_LENGTH_MAX: Final = TEXT_LENGTH_MAX
 IMPORT_MISTAKES_MAX: Final = 1_000
 """More mistakes have one cause, and nobody reads them; the last line says how many were left out."""
+
+# Mail
+MAIL_ATTEMPTS_MAX: Final = 40
+"""With pauses that double up to two hours, three days of a server that asks for patience."""
+MAIL_TRIED_FOR: Final = timedelta(days=4)
+"""A mail that waited for so long is not sent any more: a house that is given a mail server does not begin with last month's news."""
+MAILS_KEPT: Final = timedelta(days=180)
+"""The log of mails is for questions like "did I get my tickets?", which nobody asks half a year later."""
+MAILS_PER_TURN_MAX: Final = 40
+"""Made and handed over before the next are looked for: each costs a millisecond or more, between which others are heard."""
+FACTS_PER_TURN_MAX: Final = 40
+"""Each is two changes or three of a commit, which has a hundred."""
+LINKS_AT_ONCE_MAX: Final = 5
+"""Links of one purpose that one user may ask for within as long as a link lasts: nobody is flooded with mail by strangers."""
+LINK_LASTS: Final = timedelta(minutes=15)
+RESENDS_PER_ORDER_MAX: Final = 10

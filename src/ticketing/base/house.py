@@ -75,6 +75,8 @@ class Settings:
     organizer_signup: Literal["open", "approval", "closed"] = "open"
     rate_limits: bool = True
     shared_limits: bool = False
+    sends_mail: bool = False
+    """Whether there is a mail server. Without one, mails wait in the outbox."""
 
 
 @dataclass(frozen=True, slots=True)

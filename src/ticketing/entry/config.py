@@ -8,11 +8,18 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, cast
 from urllib.parse import SplitResult, urlsplit
 
-from ticketing.base.bounds import EMAIL_LENGTH_MAX, HOLD_SECONDS_MAX, PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN
+from ticketing.base.bounds import (
+    EMAIL_LENGTH_MAX,
+    HOLD_SECONDS_MAX,
+    NAME_LENGTH_MAX,
+    PASSWORD_LENGTH_MAX,
+    PASSWORD_LENGTH_MIN,
+)
 from ticketing.base.house import Settings
 from ticketing.web.proxies import BadProxies, ForwardedHeader, TrustedProxies, trusted_proxies
 
@@ -165,8 +172,24 @@ def _trusted_proxies(text: str) -> str:
 
 def _smtp_url(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise Wrong("must be smtp://user:password@host:port")
+    try:
+        sane = parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sane = False
+    if not sane or parts.path.rstrip("/") or parts.query or parts.fragment:
+        raise Wrong("must be smtp:// or smtps://user:password@host:port; write @ : / in the password as %40 %3A %2F")
+    if (parts.username is None) is not (parts.password is None):
+        raise Wrong("must have a user and a password, or neither")
+    return text
+
+
+def _mailbox(text: str) -> str:
+    name, address = parseaddr(text)
+    if not address or any(ord(letter) < 32 for letter in text) or "," in address:
+        raise Wrong("must be like Tickets <tickets@example.org>, or an e-mail address")
+    _email(address)
+    if len(name) > NAME_LENGTH_MAX:
+        raise Wrong(f"must have a name of at most {NAME_LENGTH_MAX} characters")
     return text
 
 
@@ -221,7 +244,24 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting("rate_limits", True, _switch, "off for load tests only"),
     Setting("workers", 1, _whole(1, WORKERS_MAX), "server processes over the same data"),
-    Setting("smtp_url", None, _smtp_url, "the mail server; read, but not used by this version yet", "none", True),
+    Setting(
+        "smtp_url",
+        None,
+        _smtp_url,
+        "the mail server, smtp:// or smtps://user:password@host:port; without one, mails wait and /outbox shows them",
+        "none",
+        True,
+    ),
+    Setting(
+        "smtp_tls",
+        "auto",
+        _one_of("auto", "required", "none"),
+        "with smtp://: STARTTLS where it is offered (always before a password), always, or never",
+    ),
+    Setting(
+        "mail_from", None, _mailbox, "who writes mails: `Name <address>` or an address", "tickets@ the base URL's host"
+    ),
+    Setting("mail_reply_to", None, _email, "where answers to mails go", "to the sender"),
     Setting("log_format", "auto", _one_of("auto", "console", "json"), "auto: console on a terminal, JSON elsewhere"),
     Setting("log_level", "info", _one_of("debug", "info", "warning", "error"), "debug has a line for each request"),
 )
@@ -302,6 +342,7 @@ class Config:
             organizer_signup=cast(Literal["open", "approval", "closed"], self.text("organizer_signup")),
             rate_limits=self.switch("rate_limits"),
             shared_limits=self.number("workers") > 1 or not self.text("database_url").startswith("sqlite:"),
+            sends_mail=self.optional("smtp_url") is not None,
         )
 
 

@@ -1,4 +1,4 @@
-"""What the server does by itself: holds that ran out give their places back, and rows whose time ran out are deleted.
+"""What the server does by itself: holds that ran out give their places back, mails are sent, and rows whose time ran out are deleted.
 
 Each job may run in several processes at once without harm; a lease spares them the double work.
 """
@@ -15,6 +15,7 @@ import structlog
 from ticketing.base.changes import Claim, Remove
 from ticketing.base.house import House
 from ticketing.base.store import Busy, Conflict
+from ticketing.entry.mail import Mail
 from ticketing.sales.expiry import expire_holds
 from ticketing.sales.store import run_out_holds
 from ticketing.schema.tables import LEASES
@@ -23,6 +24,9 @@ log = structlog.get_logger()
 
 SWEEP_SECONDS: Final = 1.0
 """A hold that ran out is given back within so long after; a sale that finds nothing left looks by itself before that."""
+MAIL_SECONDS: Final = 0.2
+"""What happened is told and sent so soon after, by whichever process is free. To look costs a few reads of indexes that are nearly
+empty, less than to be woken by every commit would cost the sale."""
 PURGE_SECONDS: Final = 3600.0
 FIRST_PURGE_SECONDS: Final = 60.0
 LEASE_LASTS: Final = timedelta(seconds=60)
@@ -43,8 +47,8 @@ class Job:
     run: Callable[[datetime], Awaitable[int]]
 
 
-def jobs_of(house: House, purge: Purge | None) -> tuple[Job, ...]:
-    """All jobs of a house, whether a server or a timer runs them."""
+def jobs_of(house: House, purge: Purge | None, mail: Mail | None = None) -> tuple[Job, ...]:
+    """All jobs of a house, whether a server or a timer runs them; without `mail`, facts wait to be told."""
 
     async def holds_ran_out(now: datetime) -> bool:
         return bool(await run_out_holds(house.store, now=now, limit=1))
@@ -56,6 +60,8 @@ def jobs_of(house: House, purge: Purge | None) -> tuple[Job, ...]:
         return True
 
     jobs = [Job("holds", SWEEP_SECONDS, SWEEP_SECONDS, holds_ran_out, sweep)]
+    if mail is not None:
+        jobs.append(Job("mail", MAIL_SECONDS, MAIL_SECONDS, mail.is_due, mail.turn))
     if purge is not None:
         jobs.append(Job("purge", PURGE_SECONDS, FIRST_PURGE_SECONDS, always, purge))
     return tuple(jobs)

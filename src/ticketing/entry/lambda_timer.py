@@ -13,6 +13,7 @@ from ticketing.base.house import House
 from ticketing.base.store import Busy, Conflict
 from ticketing.entry.aws import RUNTIME_VARIABLE, Context, Invocations, open_environment, seconds_of
 from ticketing.entry.jobs import Job, jobs_of, run_once
+from ticketing.entry.mail import mail_of
 from ticketing.schema.tables import LEASES
 
 log = structlog.get_logger()
@@ -86,7 +87,8 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
 def _handler() -> TimerHandler:
     environment = open_environment()
     opened = environment.opened
-    return TimerHandler(opened.house, jobs_of(opened.house, opened.opened.purge), environment.invocations)
+    mail = mail_of(opened.house, environment.config)
+    return TimerHandler(opened.house, jobs_of(opened.house, opened.opened.purge, mail), environment.invocations)
 
 
 if RUNTIME_VARIABLE in os.environ:

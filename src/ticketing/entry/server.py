@@ -26,6 +26,7 @@ from ticketing.base.errors import Refusal
 from ticketing.entry.config import Config
 from ticketing.entry.jobs import Jobs, jobs_of
 from ticketing.entry.logs import set_up_logs
+from ticketing.entry.mail import Mail, mail_of
 from ticketing.entry.opening import CANNOT_START, NowhereToTell, OpenHouse, open_house
 from ticketing.entry.protocol import SHEDDING, SHORT_WAY, BoundedProtocol
 from ticketing.entry.secret import refuse_other_secret
@@ -120,16 +121,19 @@ def make_app(opened: OpenHouse, config: Config, *, siblings: Siblings | None = N
     gc.collect()
     gc.freeze()  # what was made until now stays: no collection looks at it again
     gc.set_threshold(ALLOCATIONS_BEFORE_COLLECTION)
-    return WithLifespan(app, opened, outer=outer)
+    mail = mail_of(opened.house, config)
+    app.state.letters = mail.letters
+    return WithLifespan(app, opened, mail, outer=outer)
 
 
 class WithLifespan:
     """Passes requests on, and starts and stops what belongs to them."""
 
-    def __init__(self, app: FastAPI, opened: OpenHouse, *, outer: ASGIApp) -> None:
+    def __init__(self, app: FastAPI, opened: OpenHouse, mail: Mail, *, outer: ASGIApp) -> None:
         self._app = app
         self._outer = outer
         self._opened = opened
+        self._mail = mail
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on; a lifespan is lived here."""
@@ -138,7 +142,8 @@ class WithLifespan:
             return
         await receive()
         opened = self._opened
-        jobs = Jobs(opened.house, jobs_of(opened.house, opened.opened.purge))
+        mail = self._mail
+        jobs = Jobs(opened.house, jobs_of(opened.house, opened.opened.purge, mail))
         jobs.start()
         leaving = asyncio.create_task(_leave_figures(self._app.state.metrics), name="figures")
         scope["state"][SHEDDING] = self._app.state.shedding  # the server hands these to the protocol of each connection
@@ -147,6 +152,7 @@ class WithLifespan:
         await receive()
         leaving.cancel()
         await jobs.stop()
+        await mail.close()
         await opened.store.close()
         self._app.state.passwords.close()
         await send({"type": "lifespan.shutdown.complete"})

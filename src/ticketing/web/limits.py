@@ -35,6 +35,9 @@ class LimitKind(StrEnum):
     LOGIN_FROM_ADDRESS = "login from address"
     LOGIN_ANYWHERE = "login anywhere"
     SIGN_UP_FROM_ADDRESS = "sign-up from address"
+    LINK_FROM_ADDRESS = "link from address"
+    LINK_TO_RECIPIENT = "link to recipient"
+    RESEND_OF_ORDER = "resend of order"
     ORDER_FROM_ADDRESS = "order from address"
     WRITE_FROM_ADDRESS = "write from address"
     READ_FROM_ADDRESS = "read from address"
@@ -67,6 +70,17 @@ LIMITS: Final[Mapping[LimitKind, Limit]] = {
         40,
         3_600,
         "A class of thirty behind one address signs up within a lesson, with some second tries; a robot does not.",
+    ),
+    LimitKind.LINK_FROM_ADDRESS: Limit(
+        40,
+        3_600,
+        "As sign-ups: a class behind one address asks for its links within a lesson; a robot wants thousands.",
+    ),
+    LimitKind.LINK_TO_RECIPIENT: Limit(
+        6, 3_600, "Nobody needs more links an hour; without it a stranger's mailbox could be filled in our name."
+    ),
+    LimitKind.RESEND_OF_ORDER: Limit(
+        3, 3_600, "Who does not find a mail looks for it once more, and once among the spam."
     ),
     LimitKind.ORDER_FROM_ADDRESS: Limit(
         600, 60, "An office or a campus buying at the same minute passes; one machine does not drain a hall."

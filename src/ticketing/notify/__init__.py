@@ -1,0 +1,1 @@
+"""Turns stored facts into mail: what is to be told, to whom, in which words, and how often it was tried."""

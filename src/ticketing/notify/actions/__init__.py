@@ -1,0 +1,1 @@
+"""Use cases of notify: facts become deliveries, deliveries are sent, a mail is sent again."""
