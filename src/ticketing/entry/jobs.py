@@ -31,6 +31,8 @@ PURGE_SECONDS: Final = 3600.0
 FIRST_PURGE_SECONDS: Final = 60.0
 LEASE_LASTS: Final = timedelta(seconds=60)
 """A process that dies while it works holds the others up for so long."""
+RUN_SECONDS_MAX: Final = 45.0
+"""A job is cut short before its lease ends, with some seconds for clocks that differ; what is left is done at the next turn."""
 
 Purge = Callable[[datetime], Awaitable[int]]
 """Deletes what ran out by then; how many rows it was."""
@@ -68,21 +70,27 @@ def jobs_of(house: House, purge: Purge | None, mail: Mail | None = None) -> tupl
 
 
 async def run_once(house: House, job: Job, *, holder: str) -> int | None:
-    """How much the job did, or None where there was nothing to do or another process is at it. Raises Busy."""
+    """How much the job did, or None where there was nothing to do or another process is at it. Raises Busy.
+
+    TimeoutError says that it was cut short, having taken longer than a lease may last.
+    """
     now = house.clock.now()
     if not await job.due(now):
         return None
     name = f"job {job.name}"
-    lease = {"name": name, "holder": holder, "expires_at": now + LEASE_LASTS}
+    ends_at = now + LEASE_LASTS
+    lease = {"name": name, "holder": holder, "expires_at": ends_at}
     try:
         await house.store.commit((Claim(LEASES, lease, now),))
     except Conflict:
         return None
     try:
-        return await job.run(now)
+        async with asyncio.timeout(RUN_SECONDS_MAX):
+            return await job.run(now)
     finally:
-        with contextlib.suppress(Conflict, Busy):  # then it ends by itself
-            await house.store.commit((Remove(LEASES, (name,)),))
+        if house.clock.now() < ends_at:  # else it may be another's by now
+            with contextlib.suppress(Conflict, Busy):  # then it ends by itself
+                await house.store.commit((Remove(LEASES, (name,)),))
 
 
 class Jobs:

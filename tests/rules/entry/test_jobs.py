@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import pytest
 import structlog
 
 from tests.support.houses import StandingClock, make_house
 from ticketing.base.changes import Change
 from ticketing.base.house import House
 from ticketing.base.store import Busy
-from ticketing.entry.jobs import LEASE_LASTS, Job, Jobs, run_once
+from ticketing.entry.jobs import LEASE_LASTS, RUN_SECONDS_MAX, Job, Jobs, run_once
 from ticketing.storage.memory import MemoryStore
 
 
@@ -96,6 +97,39 @@ async def test_the_lease_of_a_process_that_died_runs_out() -> None:
     await died
 
     assert (before, after) == (None, 7)
+
+
+async def test_who_comes_back_late_leaves_the_lease_to_whom_it_is_now() -> None:
+    clock = StandingClock()
+    house = make_house(clock=clock)
+    late, task, third = Task(), Task(), Task()
+    late.may_end.clear()
+    task.may_end.clear()
+    coming_back = asyncio.create_task(run_once(house, late.job(), holder="a"))
+    await late.began.wait()
+    clock.time += LEASE_LASTS + timedelta(seconds=1)
+    working = asyncio.create_task(run_once(house, task.job(), holder="b"))
+    await task.began.wait()
+
+    late.may_end.set()
+    await coming_back
+    meanwhile = await run_once(house, third.job(), holder="c")
+    task.may_end.set()
+
+    assert (meanwhile, await working) == (None, 7)
+
+
+async def test_a_job_that_takes_too_long_is_cut_short_before_its_lease_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ticketing.entry.jobs.RUN_SECONDS_MAX", 0.01)
+    house = make_house()
+    endless, task = Task(), Task()
+    endless.may_end.clear()
+
+    with pytest.raises(TimeoutError):
+        await run_once(house, endless.job(), holder="a")
+
+    assert LEASE_LASTS.total_seconds() > RUN_SECONDS_MAX
+    assert await run_once(house, task.job(), holder="b") == 7
 
 
 async def run_beside(house: House, task: Task, *, times: int) -> None:

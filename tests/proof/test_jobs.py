@@ -1,0 +1,71 @@
+"""Jobs of several processes over one store: nothing is done twice, and the work of one that was killed is taken over."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.proof.jobber import numbers
+from ticketing.entry.jobs import LEASE_LASTS
+from ticketing.storage.sql.opening import open_store
+
+ROOT = Path(__file__).parents[2]
+STEPS = 60
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    open_store(tmp_path / "ticket.db").engine.close()
+    return f"sqlite:///{tmp_path / 'ticket.db'}"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    path = tmp_path / "ledger"
+    path.touch()
+    return path
+
+
+def jobber(url: str, ledger: Path, holder: str, *, ahead: float = 0.0) -> "subprocess.Popen[str]":
+    """A process that takes its turns."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.proof.jobber", url, str(ledger), holder, str(STEPS), str(ahead)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_processes_that_want_the_same_job_do_every_step_once_and_in_order(url: str, ledger: Path) -> None:
+    started = [jobber(url, ledger, holder) for holder in "abc"]
+
+    ended = [process.communicate(timeout=60) for process in started]
+
+    assert [process.returncode for process in started] == [0, 0, 0], ended
+    assert numbers(ledger) == list(range(STEPS))
+    holders = Counter(line.split()[1] for line in ledger.read_text().splitlines())
+    assert len(holders) > 1, "one of them did everything, so that nothing was shown"
+
+
+def test_the_job_of_a_process_that_was_killed_is_another_s_once_its_lease_ran_out(url: str, ledger: Path) -> None:
+    killed = jobber(url, ledger, "hangs")
+    assert killed.stdout is not None
+    assert killed.stdout.readline() == "hangs\n"
+    killed.kill()
+    killed.communicate()
+
+    too_early = jobber(url, ledger, "early")
+    assert too_early.stdout is not None
+    assert [too_early.stdout.readline() for _ in range(20)] == ["waits\n"] * 20
+    before = numbers(ledger)
+    too_early.kill()
+    too_early.communicate()
+    later = jobber(url, ledger, "late", ahead=LEASE_LASTS.total_seconds())
+    said = later.communicate(timeout=60)
+
+    assert before == []
+    assert later.returncode == 0, said
+    assert numbers(ledger) == list(range(STEPS))
