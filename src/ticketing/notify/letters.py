@@ -254,19 +254,24 @@ def message_of(delivery: Delivery, words: Written, sender: From, attachments: Se
     """The message with its headers. Message-ID and Date are the delivery's own, the same however often it is sent."""
     needs_utf8 = not (delivery.recipient.isascii() and sender.address.isascii())
     message = EmailMessage(policy=SMTPUTF8 if needs_utf8 else SMTP)
-    message["From"] = Address(display_name=one_line(sender.name), addr_spec=sender.address)
-    message["To"] = Address(addr_spec=delivery.recipient)
+    message["From"] = _address(sender.address, name=one_line(sender.name))
+    message["To"] = _address(delivery.recipient)
     if sender.reply_to is not None:
-        message["Reply-To"] = Address(addr_spec=sender.reply_to)
-    message["Subject"] = words.subject
+        message["Reply-To"] = _address(sender.reply_to)
+    message["Subject"] = words.subject.replace("=?", "= ?")  # what looks encoded would be decoded, line breaks and all
     message["Date"] = format_datetime(delivery.created_date_time)
     message["Message-ID"] = f"<{delivery.delivery_id}@{sender.address.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers it
     message["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
-    message["Content-Language"] = delivery.language
     message.set_content(words.text, cte="quoted-printable")
     message.add_alternative(words.html, subtype="html", cte="quoted-printable")
     for attachment in attachments:
         main, _, sub = attachment.media_type.partition("/")
         message.add_attachment(attachment.content, maintype=main, subtype=sub, filename=attachment.file_name)
+    message["Content-Language"] = delivery.language
     return Letter(sender.address, delivery.recipient, message.as_bytes(), needs_utf8)
+
+
+def _address(address: str, *, name: str = "") -> Address:
+    local, _, domain = address.rpartition("@")
+    return Address(display_name=name, username=local, domain=domain)
