@@ -23,6 +23,7 @@ from ticketing.site.requests import RequestIds
 from ticketing.site.rush import Rush
 from ticketing.site.shedding import Shedding
 from ticketing.site.shortway import ShortWay
+from ticketing.site.told import teller
 from ticketing.venues import api as venues
 from ticketing.web import assets
 from ticketing.web.drawing import Drawing
@@ -85,7 +86,8 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     for routes in sales.routes:
         app.include_router(routes)
     app.add_middleware(HandOver)
-    rush = Rush(LimitRequests(app.behind, app.state.limiter), house=house, limiter=app.state.limiter)
+    tell = teller(house.settings)
+    rush = Rush(LimitRequests(app.behind, app.state.limiter, tell), house=house, limiter=app.state.limiter)
     root_path = house.settings.root_path
     ids = RequestIds()
     metrics = app.state.metrics
@@ -99,6 +101,7 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
         hosts=hosts,
         shortcuts=frozenset({root_path + ORDERS_PATH}),
         log_requests=log_requests,
+        tell=tell,
     )
     describe = app.openapi
     app.openapi = lambda: completed(describe())  # type: ignore[method-assign]

@@ -13,7 +13,7 @@ from ticketing.base.store import Busy
 from ticketing.site.errors import RETRY_AFTER_SECONDS, broken
 from ticketing.site.metrics import UNKNOWN_ROUTE, Metrics
 from ticketing.site.requests import REQUEST_ID, RequestIds, answered_hosts, host_name
-from ticketing.web.replies import IS_REPLAY, PROBLEM_JSON, REFUSAL, encoded, problem
+from ticketing.web.replies import IS_REPLAY, PROBLEM_JSON, REFUSAL, Teller, encoded, problem
 
 log = structlog.get_logger()
 
@@ -58,8 +58,10 @@ class Front:
         hosts: frozenset[str],
         shortcuts: frozenset[str],
         log_requests: bool,
+        tell: Teller | None = None,
     ) -> None:
         self._app = app
+        self._tell = tell
         self._metrics = metrics
         self._ids = ids
         self._hosts = answered_hosts(hosts)
@@ -83,7 +85,7 @@ class Front:
         request_id = self._ids.of(request_id)
         REQUEST_ID.set(request_id)
         metrics = self._metrics
-        exchange = _Exchange(scope, receive, send, metrics, request_id)
+        exchange = _Exchange(scope, receive, send, metrics, request_id, self._tell)
         refusal: Refusal | None = None
         if metrics.in_flight >= REQUESTS_IN_FLIGHT_MAX and not _is_health(scope):
             refusal = Busy()
@@ -166,6 +168,7 @@ class _Exchange:
         "_left",
         "_metrics",
         "_request_id",
+        "_tell",
         "answered",
         "bodiless",
         "headers",
@@ -173,8 +176,11 @@ class _Exchange:
         "status",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, metrics: Metrics, request_id: bytes) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, metrics: Metrics, request_id: bytes, tell: Teller | None
+    ) -> None:
         self.scope = scope
+        self._tell = tell
         self._inner_receive = receive
         self._inner_send = send
         self._metrics = metrics
@@ -220,13 +226,25 @@ class _Exchange:
             headers.append((b"retry-after", RETRY_AFTER_SECONDS.encode()))
         if refusal.kind is Kind.TOO_LARGE:
             headers.append((b"connection", b"close"))  # the rest of the body is not waited for
-        await self._answer(
-            problem(refusal, instance=self.scope["path"], root_path=self.scope.get("root_path", "")), headers
-        )
+        if not await self._told(refusal, headers):
+            await self._answer(
+                problem(refusal, instance=self.scope["path"], root_path=self.scope.get("root_path", "")), headers
+            )
 
     async def fail(self) -> None:
         """The answer says that something broke here."""
-        await self._answer(broken(self.scope["path"]), [])
+        if not await self._told(None, []):
+            await self._answer(broken(self.scope["path"]), [])
+
+    async def _told(self, refusal: Refusal | None, headers: list[tuple[bytes, bytes]]) -> bool:
+        page = None if self._tell is None else self._tell(self.scope, refusal)
+        if page is None:
+            return False
+        there = {name for name, _ in page.raw_headers}
+        page.raw_headers = [*page.raw_headers, *(each for each in headers if each[0] not in there)]
+        await page(self.scope, self.receive, self.send)
+        self.answered = True
+        return True
 
     async def _answer(self, body: dict[str, Any], headers: list[tuple[bytes, bytes]]) -> None:
         content = encoded(body)

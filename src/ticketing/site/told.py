@@ -11,16 +11,19 @@ from starlette.types import Scope
 
 from ticketing.base.errors import Kind, Refusal
 from ticketing.base.house import Settings
+from ticketing.web.assets import takes_gzip
 from ticketing.web.forms import is_own_path
-from ticketing.web.i18n import N_
+from ticketing.web.i18n import N_, tongue_of
 from ticketing.web.render import page
-from ticketing.web.replies import REFUSAL, STATUS_OF_KIND
+from ticketing.web.replies import REFUSAL, STATUS_OF_KIND, Teller
 
 FOR_PROGRAMS: Final = ("/v1/", "/openapi.json", "/health/", "/metrics", "/static/", "/brand/")
 """Paths that answer programs; everything else is a page."""
 RETRY_SECONDS_MIN: Final = 5
 """A page that tries again by itself gives the server, and whoever reads it, this long."""
 RETRY_SECONDS_MAX: Final = 60
+RENDERED_MAX: Final = 256
+"""Pages of refusals that are kept for the next of a crowd, some kilobytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +185,7 @@ def wants_page(scope: Scope, *, root_path: str) -> bool:
     return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
 
 
-def told(request: Request, refusal: Refusal, *, settings: Settings, status: int | None = None) -> Response:
+def told(request: Request, refusal: Refusal, *, settings: Settings) -> Response:
     """The page of a refusal, with its status."""
     retry = None
     if refusal.kind in (Kind.BUSY, Kind.TOO_MANY) and request.method == "GET":
@@ -194,21 +197,20 @@ def told(request: Request, refusal: Refusal, *, settings: Settings, status: int 
         request,
         "site/refusal.html",
         settings=settings,
-        status=status or STATUS_OF_KIND[refusal.kind],
+        status=STATUS_OF_KIND[refusal.kind],
         personal=True,
         words=words,
         retry_after=retry,
-        again=_here(request, settings) if retry is not None else None,
+        again=None if retry is None else _here(request, settings),
         back=_came_from(request),
         location=refusal.facts.get("location"),
-        request_id=None,
     )
     if refusal.kind in (Kind.BUSY, Kind.TOO_MANY):
         response.headers["Retry-After"] = str(refusal.facts.get("retry_after", 1))
     return response
 
 
-def broke(request: Request, *, settings: Settings, request_id: str) -> Response:
+def broke(request: Request, *, settings: Settings) -> Response:
     """The page of a mistake of ours."""
     return page(
         request,
@@ -221,8 +223,37 @@ def broke(request: Request, *, settings: Settings, request_id: str) -> Response:
         again=_here(request, settings) if request.method == "GET" else None,
         back=_came_from(request),
         location=None,
-        request_id=request_id,
     )
+
+
+def teller(settings: Settings) -> Teller:
+    """What tells refusals to people before the framework has seen the request.
+
+    A crowd that is refused loads the same few pages: each is rendered once for a language, so that a refusal costs little.
+    """
+    rendered: dict[tuple[object, ...], Response] = {}
+
+    def tell(scope: Scope, refusal: Refusal | None) -> Response | None:
+        if not wants_page(scope, root_path=settings.root_path):
+            return None
+        request = Request(scope)
+        if refusal is None:
+            return broke(request, settings=settings)
+        if refusal.kind not in (Kind.BUSY, Kind.TOO_MANY) or scope["method"] != "GET" or scope.get("query_string"):
+            return told(request, refusal, settings=settings)
+        wait = refusal.facts.get("retry_after")
+        key: tuple[object, ...] = (refusal.code, wait, scope["path"], tongue_of(request).tag, takes_gzip(request))
+        if any(name in (b"cookie", b"referer") for name, _ in scope["headers"]):
+            key = (*key, request.headers.get("referer"), request.headers.get("cookie"))
+        response = rendered.get(key)
+        if response is None:
+            if len(rendered) >= RENDERED_MAX:
+                rendered.clear()
+            response = rendered[key] = told(request, refusal, settings=settings)
+        scope[REFUSAL] = refusal.code
+        return response
+
+    return tell
 
 
 def _here(request: Request, settings: Settings) -> str:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ticketing.base.bounds import LIMIT_BUCKETS_MAX
 from ticketing.base.errors import Kind, Refusal
 from ticketing.base.house import Clock
-from ticketing.web.replies import PROBLEM_JSON, REFUSAL, encoded, problem
+from ticketing.web.replies import PROBLEM_JSON, REFUSAL, Teller, encoded, problem
 from ticketing.web.routing import now_of
 
 MICROSECONDS: Final = 1_000_000
@@ -208,9 +208,10 @@ def whole_seconds(wait: float) -> int:
 class LimitRequests:
     """ASGI middleware that holds all reads and writes of an address to their limits. Health checks always pass."""
 
-    def __init__(self, app: ASGIApp, limiter: Limiter) -> None:
+    def __init__(self, app: ASGIApp, limiter: Limiter, tell: Teller | None = None) -> None:
         self._app = app
         self._limiter = limiter
+        self._tell = tell
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, or answers 429."""
@@ -220,7 +221,12 @@ class LimitRequests:
             kind = LimitKind.READ_FROM_ADDRESS if reads else LimitKind.WRITE_FROM_ADDRESS
             wait = await limiter.admit(kind, address_of(scope), limiter.now_seconds())
             if wait is not None:
-                await _refuse(scope, send, retry_after=whole_seconds(wait))
+                refusal = TooManyRequests(retry_after=whole_seconds(wait))
+                page = None if self._tell is None else self._tell(scope, refusal)
+                if page is not None:
+                    await page(scope, receive, send)
+                else:
+                    await _refuse(scope, send, retry_after=whole_seconds(wait))
                 return
         await self._app(scope, receive, send)
 

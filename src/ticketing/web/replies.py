@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from ticketing.base.bounds import PAGE_LIMIT, PAGE_LIMIT_MAX
 from ticketing.base.errors import ChangedMeanwhile, FieldError, Invalid, Kind, Refusal
@@ -105,6 +106,9 @@ def limit_of(text: str | None) -> int:
         raise Invalid(FieldError("?limit", "out_of_range", f"a whole number from 1 to {PAGE_LIMIT_MAX}"))
     return int(text)
 
+
+Teller = Callable[[Scope, Refusal | None], Response | None]
+"""The page that says a refusal (None: a mistake of ours) to a person; None where a program asks. `site/told.py` makes one."""
 
 STATUS_OF_KIND: dict[Kind, int] = {}
 """Filled by `site/errors.py`, the only table from the kind of a refusal to an HTTP status."""
