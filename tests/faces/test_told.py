@@ -2,17 +2,30 @@
 
 import re
 from html import unescape
+from typing import Any
 
 import pytest
 
 from tests.support.houses import Api, make_house
 from ticketing.base.errors import every_refusal
-from ticketing.base.store import Busy
+from ticketing.base.store import Busy, Page
 from ticketing.site.told import WORDS
 from ticketing.storage.memory import MemoryStore
 from ticketing.web.limits import LIMITS, LimitKind
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+class FailingStore(MemoryStore):
+    """A store that answers every list with this error."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    async def query(self, *_: Any, **__: Any) -> Page:
+        """Raises."""
+        raise self.error
 
 
 @pytest.fixture
@@ -61,14 +74,7 @@ async def test_a_refusal_is_told_in_the_visitors_language(api: Api) -> None:
 
 
 async def test_a_busy_house_says_that_places_are_kept_and_tries_again_by_itself() -> None:
-    class BusyStore(MemoryStore):
-        async def get_many(self, *_: object, **__: object) -> list[None]:
-            raise Busy
-
-        async def query(self, *_: object, **__: object) -> None:  # type: ignore[override]
-            raise Busy
-
-    answer = await Api(make_house(BusyStore())).get("/", headers=BROWSER)
+    answer = await Api(make_house(FailingStore(Busy()))).get("/", headers=BROWSER)
 
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "1"
@@ -90,14 +96,7 @@ async def test_who_is_too_fast_is_told_when_it_goes_on() -> None:
 
 
 async def test_a_mistake_of_ours_tells_nothing_about_the_inside() -> None:
-    class BrokenStore(MemoryStore):
-        async def query(self, *_: object, **__: object) -> None:  # type: ignore[override]
-            raise RuntimeError("secret detail")
-
-        async def get_many(self, *_: object, **__: object) -> list[None]:
-            raise RuntimeError("secret detail")
-
-    answer = await Api(make_house(BrokenStore())).get("/", headers=BROWSER)
+    answer = await Api(make_house(FailingStore(RuntimeError("secret detail")))).get("/", headers=BROWSER)
 
     assert answer.status_code == 500
     assert "Something broke on our side" in words(answer.text)
