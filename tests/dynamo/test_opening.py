@@ -8,6 +8,7 @@ from itertools import count
 
 import pytest
 
+from tests.dynamo.test_schema import EXPIRING
 from tests.support.dynamo import REGION, needed_endpoint
 from tests.support.stores import MOMENT
 from ticketing.base.changes import Insert
@@ -88,7 +89,7 @@ def test_rows_that_nobody_needs_are_deleted_by_dynamodb_itself(prefix: str, driv
         if told["TimeToLiveStatus"] != "DISABLED"
     }
 
-    assert expiring == dict.fromkeys(("sessions", "idempotency", "search_changes"), GARBAGE_ATTRIBUTE)
+    assert expiring == dict.fromkeys(EXPIRING, GARBAGE_ATTRIBUTE)
 
 
 def test_tables_that_stand_are_not_made_again(prefix: str, driver: BotoDriver) -> None:

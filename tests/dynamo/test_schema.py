@@ -33,6 +33,8 @@ FOUNDING = {
 }
 """The founding document's DynamoDB schema: each table's key and attributes."""
 
+EXPIRING = ["sessions", "limits", "idempotency", "search_changes"]
+"""Tables of which nobody needs a row after its time."""
 INDEXES = [(table, index) for table in DYNAMO_TABLES for index in table.indexes]
 
 
@@ -120,11 +122,7 @@ def test_what_nobody_needs_after_its_time_is_deleted_by_itself_and_nothing_else_
     item = item_of(SESSIONS, some(SESSIONS))
 
     assert int(item[GARBAGE_ATTRIBUTE]["N"]) == int(MOMENT.timestamp()) + 1
-    assert [table.name for table in DYNAMO_TABLES if GARBAGE_ATTRIBUTE in item_of(table, some(table))] == [
-        "sessions",
-        "idempotency",
-        "search_changes",
-    ]
+    assert [table.name for table in DYNAMO_TABLES if GARBAGE_ATTRIBUTE in item_of(table, some(table))] == EXPIRING
 
 
 # Items of the founding schema ------------------------------------------------------------------------------------------
