@@ -122,7 +122,9 @@ def test_what_nobody_needs_after_its_time_is_deleted_by_itself_and_nothing_else_
     item = item_of(SESSIONS, some(SESSIONS))
 
     assert int(item[GARBAGE_ATTRIBUTE]["N"]) == int(MOMENT.timestamp()) + 1
-    assert [table.name for table in DYNAMO_TABLES if GARBAGE_ATTRIBUTE in item_of(table, some(table))] == EXPIRING
+    assert sorted(table.name for table in DYNAMO_TABLES if GARBAGE_ATTRIBUTE in item_of(table, some(table))) == sorted(
+        EXPIRING
+    )
 
 
 # Items of the founding schema ------------------------------------------------------------------------------------------
