@@ -132,6 +132,9 @@ MATRIX = (
         order="a promised order",
     ),
     Case("POST /v1/orders/{order_id}/refunds", OWNER_SELLS, ("a paid order",), {}, order="a paid order"),
+    Case("GET /v1/events/{event_id}/deliveries", OWNER_READS, ("ada's event",)),
+    Case("GET /v1/orders/{order_id}/deliveries", READS_ORDER, ("a paid order",), order="a paid order"),
+    Case("POST /v1/orders/{order_id}/resend", CHANGES_ORDER, ("a paid order",), order="a paid order"),
     Case("GET /v1/orders/{order_id}/refunds", READS_ORDER, ("a refunded order",), order="a refunded order"),
     Case("POST /v1/refunds/{refund_id}/confirm", OWNER_SELLS, ("a refund that is due",), order="a refunded order"),
     # admissions

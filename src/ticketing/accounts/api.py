@@ -30,7 +30,7 @@ from ticketing.base.errors import FieldError, Invalid
 from ticketing.base.house import House
 from ticketing.base.times import shown
 from ticketing.web.bodies import Body, Email, Line, Moment, Name, OptionalName, Shown, refuse_null
-from ticketing.web.languages import language_of
+from ticketing.web.i18n import preferred
 from ticketing.web.limits import LimitKind, address_of, limited, limiter_of
 from ticketing.web.once import answer_once
 from ticketing.web.replies import Answer, expected_version, limit_of, listed, refuse_changed, reply, respond
@@ -295,7 +295,7 @@ async def _link_asked(request: Request, house: House, email: str, purpose: Purpo
     await limited(request, LimitKind.LINK_FROM_ADDRESS)
     await limited(request, LimitKind.LINK_TO_RECIPIENT, key=normal_email(email))
     response = respond(Answer(202, {"status": "on_its_way"}, NO_STORE))
-    language = language_of(request.headers.get("accept-language", ""))
+    language = preferred(request.headers.get("accept-language", "")).language
     response.background = BackgroundTask(links.ask_link, house, email, purpose, language=language, now=now)
     return response
 

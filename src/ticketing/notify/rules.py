@@ -28,6 +28,14 @@ class NothingToResend(Refusal):
     title = "This order has no tickets yet, so there is nothing to send again."
 
 
+class TooManyResends(Refusal):
+    """The order's tickets were sent again as often as they may be."""
+
+    code = "too_many_resends"
+    kind = Kind.CONFLICT
+    title = "These tickets were mailed again as often as they may be. Open the order by its link instead."
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A mail that a fact asks for."""

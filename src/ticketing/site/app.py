@@ -12,6 +12,9 @@ from ticketing.catalog import api as catalog
 from ticketing.catalog import pages as catalog_pages
 from ticketing.checkin import api as checkin
 from ticketing.events import api as events
+from ticketing.notify import api as notify
+from ticketing.notify import pages as notify_pages
+from ticketing.notify.letters import From, Letters
 from ticketing.sales import api as sales
 from ticketing.sales.api.orders import ORDERS_PATH
 from ticketing.site import design, docs, errors, health
@@ -71,6 +74,7 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     app.state.metrics = Metrics(house.store)
     app.state.shedding = Shedding(app.state.metrics, path=ORDERS_PATH, root_path=house.settings.root_path)
     app.state.readiness = Readiness(house)
+    app.state.letters = Letters(house, From("tickets@ticket.localhost", "Ticket"))  # until the settings say who writes
     errors.install(app)
     app.include_router(health.routes)
     app.include_router(accounts.routes)
@@ -83,6 +87,8 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     app.include_router(assets.routes)
     app.include_router(admission.routes)
     app.include_router(checkin.routes)
+    app.include_router(notify.routes)
+    app.include_router(notify_pages.routes)
     for routes in sales.routes:
         app.include_router(routes)
     app.add_middleware(HandOver)

@@ -23,6 +23,7 @@ KEY_TAKEN: Final = frozenset(
         "/v1/events/{event_id}/devices",
         "/v1/orders/{order_id}/extend",
         "/v1/orders/{order_id}/cancel",
+        "/v1/orders/{order_id}/resend",
         "/v1/payments/{payment_id}/confirm",
         "/v1/refunds/{refund_id}/confirm",
         "/v1/admissions/{admission_id}/transfer",

@@ -19,7 +19,7 @@ from ticketing.notify.rules import CONCERNED, OF_AN_ACCOUNT, OF_ONE_ORDER, Wante
 from ticketing.notify.store import delivery_record, stored_among, untold_facts
 from ticketing.sales.model import PaymentStatus
 from ticketing.schema.tables import DELIVERIES, ORDERS, UNTOLD, index
-from ticketing.web.languages import LANGUAGES
+from ticketing.web.i18n import SOURCE
 
 FACTS_PER_COMMIT: Final = 40
 """Two changes each, of a hundred."""
@@ -107,7 +107,7 @@ def _to_buyer(kind: MailKind, order: Record, *, subject_id: str) -> Wanted:
     return Wanted(
         kind=kind,
         recipient=order["customer_email"],
-        language=order["language"] or LANGUAGES[0],
+        language=order["language"] or SOURCE,
         event_id=order["event_id"],
         order_id=order["order_id"],
         subject_id=subject_id,

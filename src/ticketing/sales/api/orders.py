@@ -28,7 +28,7 @@ from ticketing.sales.queries import order_view
 from ticketing.sales.store import orders_of, page_of_account, page_of_event
 from ticketing.schema.tables import IDEMPOTENCY
 from ticketing.web.bodies import TWICE, Shown, field_errors, has_name_twice
-from ticketing.web.languages import language_of
+from ticketing.web.i18n import preferred
 from ticketing.web.once import answer_once, fingerprint_of, first_content, kept, key_of
 from ticketing.web.replies import IS_REPLAY, JSON, Answer, Written, limit_of, listed_from, reply, respond
 from ticketing.web.routing import Now, TheHouse, router
@@ -78,7 +78,7 @@ async def answer_order(
 
     try:
         wish = wanted.wish()
-        buyer = actions.buyer_of(house, who, wanted.who_buys(), language=language_of(languages))
+        buyer = actions.buyer_of(house, who, wanted.who_buys(), language=preferred(languages).language)
         order = await actions.place_hold(house, wish, buyer, keep=keep, now=now)
     except AlreadyAnswered as answered:
         return _replayed(house, answered.record, fingerprint=fingerprint)
