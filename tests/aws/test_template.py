@@ -11,10 +11,11 @@ import pytest
 
 from tests.aws.shapes import SHAPES, Context, Shape, http_2, response_of, rest
 from tests.aws.template import STACK, Template
-from tests.support.aws_tables import TEMPLATE, TIMER_TABLES, written
+from tests.support.aws_tables import TEMPLATE, TIMER_READS, TIMER_WRITES, written
 from tests.support.dynamo import REGION, needed_endpoint
 from tests.support.houses import Api, StandingClock, make_house, sign_up
-from tests.support.sales import fresh_key, kind, put_on_sale
+from tests.support.mails import KeepingPost, mail_over
+from tests.support.sales import Till, kind, put_on_sale
 from ticketing.accounts.model import UserType
 from ticketing.base.changes import Change
 from ticketing.base.house import House
@@ -81,7 +82,7 @@ def test_what_the_template_sets_are_settings_that_are_sound(
     assert set(environment) <= {setting.variable for setting in BY_NAME.values()}
     assert config.text("root_path") == "/dev"
     assert config.base_url.startswith("https://")
-    assert config.text("database_url").endswith(f"/{STACK}-")
+    assert config.text("database_url").endswith(f"/{STACK}-?tables=given")
 
 
 def test_a_domain_of_ones_own_has_no_stage() -> None:
@@ -145,18 +146,19 @@ def test_one_kind_of_api_is_made_and_nobody_else_may_call(parameters: dict[str, 
 
 
 class Watching:
-    """A store that remembers which tables were asked for or written."""
+    """A store that remembers which tables were read and which written."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.tables: set[str] = set()
+        self.read: set[str] = set()
+        self.written: set[str] = set()
 
     async def get(self, table: Table, key: Key) -> Record | None:
-        self.tables.add(table.name)
+        self.read.add(table.name)
         return await self._store.get(table, key)
 
     async def get_many(self, table: Table, keys: Sequence[Key]) -> list[Record | None]:
-        self.tables.add(table.name)
+        self.read.add(table.name)
         return await self._store.get_many(table, keys)
 
     async def query(
@@ -169,11 +171,11 @@ class Watching:
         cursor: str | None = None,
         descending: bool = False,
     ) -> Page:
-        self.tables.add(index.table)
+        self.read.add(index.table)
         return await self._store.query(index, value, within=within, limit=limit, cursor=cursor, descending=descending)
 
     async def commit(self, changes: Sequence[Change]) -> None:
-        self.tables |= {change.table.name for change in changes}
+        self.written |= {change.table.name for change in changes}
         await self._store.commit(changes)
 
     def scan(self, table: Table) -> AsyncIterator[Record]:
@@ -190,24 +192,35 @@ def invocations() -> Iterator[Invocations]:
 def test_the_timer_may_read_and_write_the_tables_of_its_jobs_and_no_others(invocations: Invocations) -> None:
     store = MemoryStore()
     clock = StandingClock()
-    house = make_house(store, clock=clock)
+    house = make_house(store, clock=clock, sends_mail=True)
+    post = KeepingPost()
 
-    async def hold() -> None:
+    async def happen() -> None:
         api = Api(house)
-        sale = await put_on_sale(house, kind(quantity=5), capacity=10, tickets_per_customer_max=4)
-        wish = {"event_id": sale.event_id, "lines": sale.lines(2), "customer": {"email": "ada@example.org"}}
-        assert (await api.post("/v1/orders", wish, key=fresh_key())).status_code == 201
+        organizer = await sign_up(house, "olga", UserType.ORGANIZER)
+        at = {"venue_name": "Konzerthaus", "timezone": "Europe/Vienna"}
+        venue_id = (await api.post("/v1/venues", at, token=organizer)).json()["venue_id"]
+        sale = await put_on_sale(house, kind(quantity=5), organizer=organizer, venue_id=venue_id, capacity=10)
+        till = Till(api, sale)
+        await till.held(1)
+        await till.promised(await till.held(1))
+        await till.refund(await till.sold(2), reason="Asked for by the customer.")
+        clock.move(seconds=house.settings.hold_seconds + 1)
+        link = await api.post("/v1/sessions/link", {"email": "olga@example.org"})
+        assert link.status_code == 202, link.text
 
-    invocations.run(hold(), seconds=10)
-    clock.move(seconds=house.settings.hold_seconds + 1)
+    invocations.run(happen(), seconds=10)
     watching = Watching(store)
-    watched = make_house(watching, clock=clock)
+    watched = make_house(watching, clock=clock, sends_mail=True)
+    jobs = jobs_of(watched, None, mail_over(watched, post))
 
     invocations.run(refuse_other_secret(watched), seconds=5)
-    done = TimerHandler(watched, jobs_of(watched, None), invocations)({}, Context())
+    done = TimerHandler(watched, jobs, invocations)({}, Context())
 
     assert done["holds"] == 1
-    assert watching.tables == {table.name for table in TIMER_TABLES}
+    assert len(post.letters) == 4  # how to pay, the tickets, the refund, the link
+    assert watching.written == {table.name for table in TIMER_WRITES}
+    assert watching.read - watching.written == {table.name for table in TIMER_READS}
 
 
 # tables of the template, and a purchase on them ----------------------------------------------------------------------

@@ -49,6 +49,7 @@ def url_of(prefix: str) -> str:
         ("dynamodb://eu-central-1", Place("eu-central-1")),
         ("dynamodb://eu-central-1/tickets-", Place("eu-central-1", "tickets-")),
         ("dynamodb://eu-central-1?prefix=tickets-", Place("eu-central-1", "tickets-")),
+        ("dynamodb://eu-central-1/a.?tables=given", Place("eu-central-1", "a.", tables_given=True)),
         ("dynamodb://local/a.?endpoint=http://127.0.0.1:8000", Place("local", "a.", "http://127.0.0.1:8000")),
     ],
 )
@@ -57,7 +58,14 @@ def test_a_url_names_region_prefix_and_endpoint(url: str, place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["dynamodb:///tickets-", "dynamodb://EU!/x", "dynamodb://eu-central-1/a/b", "dynamodb://eu-central-1/a?b=c"]
+    "url",
+    [
+        "dynamodb:///tickets-",
+        "dynamodb://EU!/x",
+        "dynamodb://eu-central-1/a/b",
+        "dynamodb://eu-central-1/a?b=c",
+        "dynamodb://eu-central-1/a?tables=no",
+    ],
 )
 def test_a_url_that_names_no_place_is_refused(url: str) -> None:
     with pytest.raises(CannotReach, match="dynamodb://REGION/PREFIX"):
@@ -75,6 +83,14 @@ async def test_a_new_place_gets_its_tables_and_keeps_what_is_stored(prefix: str,
     assert (again.kind, again.purge) == (DYNAMODB, None)
     assert await again.store.get(UNIQUES, ("email#a",)) == {"name": "email#a", "target_id": "usr_1"}
     await again.store.close()
+
+
+async def test_tables_that_are_given_are_neither_made_nor_looked_at(prefix: str, driver: BotoDriver) -> None:
+    opened = open_any(url_of(prefix) + "&tables=given")
+    await opened.store.close()
+
+    with pytest.raises(WrongTables):
+        verify_tables(driver, prefix)
 
 
 def test_rows_that_nobody_needs_are_deleted_by_dynamodb_itself(prefix: str, driver: BotoDriver) -> None:

@@ -8,7 +8,25 @@ from pathlib import Path
 from typing import Final
 
 from ticketing.base.tables import Table
-from ticketing.schema.tables import ALLOWANCES, EVENTS, LEASES, ORDER_DETAILS, ORDERS, TICKETS, UNIQUES
+from ticketing.schema.tables import (
+    ADMISSIONS,
+    ALLOWANCES,
+    DELIVERIES,
+    EVENTS,
+    FACTS,
+    LEASES,
+    LINKS,
+    LISTINGS,
+    ORDER_DETAILS,
+    ORDERS,
+    PAYMENTS,
+    REFUNDS,
+    TICKETS,
+    UNIQUES,
+    UNTOLD,
+    USERS,
+    VENUES,
+)
 from ticketing.storage.dynamo.schema import (
     DYNAMO_TABLES,
     GARBAGE_ATTRIBUTE,
@@ -23,8 +41,10 @@ TEMPLATE: Final = Path(__file__).parents[2] / "deploy" / "aws" / "template.yaml"
 READING: Final = ("BatchGetItem", "GetItem", "Query")
 WRITING: Final = ("ConditionCheckItem", "DeleteItem", "PutItem", "UpdateItem")
 """A transaction asks for the right to each of its actions; it has none of its own."""
-TIMER_TABLES: Final = (UNIQUES, EVENTS, TICKETS, ORDERS, ORDER_DETAILS, ALLOWANCES, LEASES)
-"""What the jobs of the timer read and write: holds give their places back, and the secret is compared at the start."""
+TIMER_WRITES: Final = (UNIQUES, EVENTS, TICKETS, ORDERS, ALLOWANCES, UNTOLD, DELIVERIES, LEASES)
+"""What the jobs of the timer write, and may read: holds give their places back, facts become mails, and the secret is compared."""
+TIMER_READS: Final = (USERS, LINKS, VENUES, ORDER_DETAILS, PAYMENTS, REFUNDS, ADMISSIONS, FACTS)
+"""What they read alone: what mails tell of."""
 
 
 def resource_name(table: Table) -> str:
@@ -70,15 +90,25 @@ def _key_lines(schema: Sequence[dict[str, str]], *, indent: int) -> Iterator[str
         yield f"{' ' * indent}- {{ AttributeName: {key['AttributeName']}, KeyType: {key['KeyType']} }}"
 
 
-def policy_block(tables: Sequence[Table]) -> Iterator[str]:
-    """The lines of a policy that lets a function read and write these tables and read their indexes, and nothing else."""
+def policy_block(
+    written: Sequence[Table], *, read: Sequence[Table] = (), walked: Sequence[Table] = ()
+) -> Iterator[str]:
+    """The lines of a policy that lets a function read and write tables, read others, walk through some, and nothing else."""
     yield "        - PolicyName: tables"
     yield "          PolicyDocument:"
     yield '            Version: "2012-10-17"'
     yield "            Statement:"
-    yield from _statement((*READING, *WRITING), [f"!GetAtt {resource_name(table)}.Arn" for table in tables])
-    indexed = [table for table in tables if any(not is_base(table, index) for index in table.indexes)]
+    yield from _statement((*READING, *WRITING), _arns(written))
+    if read:
+        yield from _statement(READING, _arns(read))
+    indexed = [table for table in (*written, *read) if any(not is_base(table, index) for index in table.indexes)]
     yield from _statement(("Query",), [f"!Sub ${{{resource_name(table)}.Arn}}/index/*" for table in indexed])
+    if walked:
+        yield from _statement(("Scan",), _arns(walked))
+
+
+def _arns(tables: Sequence[Table]) -> list[str]:
+    return [f"!GetAtt {resource_name(table)}.Arn" for table in tables]
 
 
 def _statement(actions: Sequence[str], resources: Sequence[str]) -> Iterator[str]:
@@ -93,8 +123,8 @@ def written(template: str) -> str:
     """The template with each block as it has to be."""
     for name, lines in (
         ("tables", list(tables_block())[:-1]),
-        ("http-policy", list(policy_block(DYNAMO_TABLES))),
-        ("timer-policy", list(policy_block(TIMER_TABLES))),
+        ("http-policy", list(policy_block(DYNAMO_TABLES, walked=(LISTINGS,)))),
+        ("timer-policy", list(policy_block(TIMER_WRITES, read=TIMER_READS))),
     ):
         head, begin, rest = template.partition(f"# {name}: begin\n")
         _, end, tail = rest.partition(f"# {name}: end\n")

@@ -14,6 +14,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Scope
 
 from ticketing.entry.aws import RUNTIME_VARIABLE, Context, Invocations, open_environment, seconds_of
+from ticketing.entry.mail import mail_of
 from ticketing.site.app import build_app
 from ticketing.site.errors import broken
 from ticketing.web.proxies import BehindProxies, ForwardedHeader
@@ -242,6 +243,7 @@ def _handler() -> HttpHandler:
     app = build_app(environment.opened.house, hosts=config.hosts, log_requests=config.text("log_level") == "debug")
     proxies = config.proxies
     outer = BehindProxies(app, proxies, ForwardedHeader(config.text("forwarded_header"))) if proxies else app
+    app.state.letters = mail_of(environment.opened.house, config).letters
     return HttpHandler(outer, environment.invocations, root_path=config.text("root_path"))
 
 

@@ -1,7 +1,7 @@
 """The timer handler on AWS Lambda: runs what a server would run beside its requests, each time the schedule calls."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Any, Final
@@ -11,7 +11,7 @@ import structlog
 from ticketing.base.changes import Claim
 from ticketing.base.house import House
 from ticketing.base.store import Busy, Conflict
-from ticketing.entry.aws import RUNTIME_VARIABLE, Context, Invocations, open_environment, seconds_of
+from ticketing.entry.aws import REST_SECONDS, RUNTIME_VARIABLE, Context, Invocations, open_environment, seconds_of
 from ticketing.entry.jobs import Job, jobs_of, run_once
 from ticketing.entry.mail import mail_of
 from ticketing.schema.tables import LEASES
@@ -30,9 +30,18 @@ class JobsFailed(RuntimeError):
 class TimerHandler:
     """Runs all jobs of a house that are due, one after the other."""
 
-    def __init__(self, house: House, jobs: tuple[Job, ...], invocations: Invocations) -> None:
+    def __init__(
+        self,
+        house: House,
+        jobs: tuple[Job, ...],
+        invocations: Invocations,
+        *,
+        rest: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`rest` ends what jobs keep between their turns and what would not outlive the pause, such as connections."""
         self._house = house
         self._jobs = jobs
+        self._rest = rest
         self._invocations = invocations
         self._holder = house.new_secret()
 
@@ -49,9 +58,14 @@ class TimerHandler:
             except Exception as error:
                 log.error("job.failed", job=job.name, exc_info=error)
                 failed.append(job.name)
+        if self._rest is not None:
+            self._invocations.run(self._at_rest(self._rest), seconds=REST_SECONDS)
         if failed:
             raise JobsFailed(", ".join(failed))
         return done
+
+    async def _at_rest(self, rest: Callable[[], Awaitable[None]]) -> None:
+        await rest()
 
     async def _all_of(self, job: Job) -> int:
         """The job is done until there is nothing left to do for it; how much that was."""
@@ -88,7 +102,8 @@ def _handler() -> TimerHandler:
     environment = open_environment()
     opened = environment.opened
     mail = mail_of(opened.house, environment.config)
-    return TimerHandler(opened.house, jobs_of(opened.house, opened.opened.purge, mail), environment.invocations)
+    jobs = jobs_of(opened.house, opened.opened.purge, mail)
+    return TimerHandler(opened.house, jobs, environment.invocations, rest=mail.close)
 
 
 if RUNTIME_VARIABLE in os.environ:

@@ -22,7 +22,6 @@ from ticketing.accounts.model import Link, Purpose
 from ticketing.accounts.rules import link_stands
 from ticketing.accounts.store import read_link, read_user
 from ticketing.admission.model import Admission
-from ticketing.admission.pdf import tickets_pdf
 from ticketing.base.house import House
 from ticketing.base.ids import order_code
 from ticketing.base.money import minor_digits
@@ -104,6 +103,9 @@ class Letters:
 
     async def _printed(self, delivery: Delivery, order: Order, admissions: Sequence[Admission]) -> Attachment:
         """All tickets of the order on paper, drawn off the event loop, one order at a time."""
+        # Only where somebody prints: what draws takes a fifth of a second to import, which a cold start need not wait for.
+        from ticketing.admission.pdf import tickets_pdf
+
         sheets = await sheets_of(self._house, order, admissions)
         name = phrases(delivery.language)["file_name"]
         code = order_code(order.order_id)

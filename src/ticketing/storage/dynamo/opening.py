@@ -1,4 +1,5 @@
-"""Opens the store of a DynamoDB URL: the tables are made where they are missing, and those that are other than needed are refused."""
+"""Opens the store of a DynamoDB URL: the tables are made where they are missing, and those that are other than needed are refused;
+or they are given, and nothing is asked about them."""
 
 import re
 from dataclasses import dataclass
@@ -27,11 +28,16 @@ class CannotReach(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the tables lie: `dynamodb://REGION/PREFIX`, and for tests `?endpoint=http://…`."""
+    """Where the tables lie: `dynamodb://REGION/PREFIX`, for tests with `?endpoint=http://…`.
+
+    With `?tables=given` somebody else made them, such as CloudFormation: looking at all of them takes a second of each start, and a
+    right that a function on Lambda has no other need of.
+    """
 
     region: str
     prefix: str = ""
     endpoint: str | None = None
+    tables_given: bool = False
 
 
 def place_of(url: str) -> Place:
@@ -40,9 +46,11 @@ def place_of(url: str) -> Place:
     options = parse_qs(parts.query)
     prefix = parts.path.removeprefix("/") or options.pop("prefix", [""])[-1]
     endpoint = options.pop("endpoint", [None])[-1]
-    if options or not re.fullmatch(r"[a-z0-9-]+", parts.netloc) or not re.fullmatch(r"[A-Za-z0-9_.-]{0,100}", prefix):
+    tables = options.pop("tables", ["made"])[-1]
+    known = not options and tables in ("made", "given")
+    if not known or not re.fullmatch(r"[a-z0-9-]+", parts.netloc) or not re.fullmatch(r"[A-Za-z0-9_.-]{0,100}", prefix):
         raise CannotReach("The URL must be dynamodb://REGION/PREFIX, as dynamodb://eu-central-1/tickets-.")
-    return Place(parts.netloc, prefix, endpoint)
+    return Place(parts.netloc, prefix, endpoint, tables == "given")
 
 
 def open_store(url: str) -> tuple[CoalescedStore, DynamoSearch]:
@@ -53,7 +61,7 @@ def open_store(url: str) -> tuple[CoalescedStore, DynamoSearch]:
     except ImportError as error:
         raise CannotReach("DynamoDB needs botocore: pip install 'ticketing[dynamodb]'.") from error
     try:
-        made = create_tables(driver, place.prefix)
+        made = [] if place.tables_given else create_tables(driver, place.prefix)
     except (Busy, Refused, WrongTables, driver.failure) as error:
         driver.close()
         raise CannotReach(f"DynamoDB in {place.region} cannot be used: {_told(error)}") from error
