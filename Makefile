@@ -17,7 +17,7 @@ run: ## Install what running needs, then serve the demo with real events
 	@.ci/install core
 	$(BIN)/ticket demo
 
-test: check check-aws ## Check, then run every test; ARGS="-k hold" picks some
+test: check check-aws browser ## Check, then run every test; ARGS="-k hold" picks some
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 browser: ## Bring Chromium for the tests of the pages, where this is root on Debian; else say what to install
