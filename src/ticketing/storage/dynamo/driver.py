@@ -181,6 +181,7 @@ class BotoDriver:
             "Query": self._client.query,
             "Scan": self._client.scan,
             "TransactWriteItems": self._client.transact_write_items,
+            "UpdateTable": self._client.update_table,
             "UpdateTimeToLive": self._client.update_time_to_live,
         }
 
