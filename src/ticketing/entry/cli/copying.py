@@ -54,7 +54,7 @@ def copy(source: str | None, target: str, json_wanted: bool) -> None:
     begun = time.monotonic()
     try:
         keys = _keys(source, target, given)
-        with _told(quiet=json_wanted) as tell:
+        with told(quiet=json_wanted) as tell:
             copied = asyncio.run(_copied(source, target, keys, tell))
         _hand_over_secret(source, target, given)
     except (CannotOpen, CopyFailed, SecretMissing) as error:
@@ -135,7 +135,7 @@ async def _refuse_other_secret(reading: Opened, keys: Keys) -> None:
 
 
 @contextmanager
-def _told(*, quiet: bool) -> Iterator[Tell]:
+def told(*, quiet: bool) -> Iterator[Tell]:
     """What is done is shown on standard error: a moving line on a terminal, a line for each table elsewhere."""
     if quiet:
         yield lambda _phase, _table, _count, _through: None

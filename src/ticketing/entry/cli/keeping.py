@@ -1,20 +1,34 @@
 """`ticket migrate`, `backup`, `restore` and `doctor`."""
 
+import asyncio
 import os
 import shutil
 import sys
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import apsw
 import click
 
+from ticketing.base.store import Store
 from ticketing.entry.cli.common import FOUND, as_json, configured, fail, progress
+from ticketing.entry.cli.copying import told
 from ticketing.entry.config import Config
-from ticketing.entry.keeping import RestoreRefused, back_up, look_over
+from ticketing.entry.copying import CopyFailed
+from ticketing.entry.keeping import (
+    Looked,
+    RestoreRefused,
+    back_up,
+    back_up_store,
+    look_over,
+    look_over_store,
+    restore_into,
+)
 from ticketing.entry.keeping import restore as restore_backup
 from ticketing.entry.secret import SecretMissing, secret_file
+from ticketing.storage.opening import CannotOpen, open_any
 from ticketing.storage.sql import migrate as migrations
 from ticketing.storage.sql.backup import InUse, NotBackup
 from ticketing.storage.sql.doctor import CHECKS, Finding, examine, remark
@@ -24,15 +38,23 @@ from ticketing.storage.sql.sqlite import connect
 FREE_BYTES_MIN: Final = 1024**3
 """The log of changes grows to 160 MB and more under load, and an upgrade keeps a copy of the file."""
 
+Done = TypeVar("Done")
+
 _json = click.option("--json", "json_wanted", is_flag=True, help="For programs.")
 _file = click.Path(path_type=Path, dir_okay=False)
 
 
-def _file_of(config: Config, command: str) -> Path:
-    """The database file. Ends the command where the store is no file."""
-    if config.database_file is None:
-        fail(f"`ticket {command}` works on SQLite files so far, and not on {config.database_shown}.")
-    return config.database_file
+def _on_store(config: Config, work: Callable[[Store], Coroutine[None, None, Done]]) -> Done:
+    """What `work` returns, done on the store of the settings, which is closed afterwards. Raises CannotOpen."""
+
+    async def done() -> Done:
+        opened = open_any(config.text("database_url"))
+        try:
+            return await work(opened.store)
+        finally:
+            await opened.store.close()
+
+    return asyncio.run(done())
 
 
 @click.command()
@@ -44,7 +66,11 @@ def migrate(dry_run: bool, sql_wanted: bool, json_wanted: bool) -> None:
 
     The state before is kept beside it as <name>.before-<revision>.db.
     """
-    database = _file_of(configured(), "migrate")
+    config = configured()
+    if config.database_file is None:
+        _migrate_elsewhere(config, dry_run=dry_run or sql_wanted, json_wanted=json_wanted)
+        return
+    database = config.database_file
     latest = migrations.latest_revision()
     try:
         before = _revision(database)
@@ -83,6 +109,25 @@ def migrate(dry_run: bool, sql_wanted: bool, json_wanted: bool) -> None:
             click.echo(f"The state before is {migrated.backup}.")
 
 
+def _migrate_elsewhere(config: Config, *, dry_run: bool, json_wanted: bool) -> None:
+    """A store that is no file has the tables of this version once it was opened."""
+    if dry_run:
+        fail(f"--dry-run and --sql are for SQLite files, and not for {config.database_shown}.")
+
+    async def nothing_more(_store: Store) -> None:
+        pass
+
+    try:
+        _on_store(config, nothing_more)
+    except CannotOpen as error:
+        fail(str(error))
+    latest = migrations.latest_revision()
+    if json_wanted:
+        as_json({"database": config.database_shown, "after": latest, "dry_run": False})
+    else:
+        click.echo(f"{config.database_shown} has revision {latest}.")
+
+
 def _revision(database: Path) -> str | None:
     if not database.exists():
         return None
@@ -107,22 +152,27 @@ def backup(file: Path, without_secret: bool, json_wanted: bool) -> None:
     FILE must not exist. It is readable by its owner alone: whoever has it has everybody's data, and can make tickets.
     """
     config = configured()
-    database = _file_of(config, "backup")
-    if not database.exists():
+    database = config.database_file
+    if database is not None and not database.exists():
         fail(f"{database} is not there.")
     try:
-        with progress(f"backing up {database}", quiet=json_wanted) as tell:
-            back_up(
-                database,
-                file,
-                given_secret=config.optional("secret"),
-                with_secret=not without_secret,
-                now=datetime.now(UTC),
-                progress=tell,
-            )
+        if file.exists():
+            raise FileExistsError(file)
+        secret, kept, now = config.optional("secret"), not without_secret, datetime.now(UTC)
+        if database is not None:
+            with progress(f"backing up {database}", quiet=json_wanted) as tell:
+                back_up(database, file, given_secret=secret, with_secret=kept, now=now, progress=tell)
+        else:
+            with told(quiet=json_wanted) as tell_tables:
+                _on_store(
+                    config,
+                    lambda store: back_up_store(
+                        store, file, given_secret=secret, with_secret=kept, now=now, tell=tell_tables
+                    ),
+                )
     except FileExistsError:
         fail(f"{file} is there already; a backup is never written over.")
-    except (SecretMissing, OSError, apsw.Error) as error:
+    except (SecretMissing, CannotOpen, CopyFailed, OSError, apsw.Error) as error:
         fail(f"no backup was made: {error}")
     if json_wanted:
         as_json({"backup": str(file), "bytes": file.stat().st_size, "with_secret": not without_secret})
@@ -139,22 +189,35 @@ def backup(file: Path, without_secret: bool, json_wanted: bool) -> None:
 )
 @_json
 def restore(file: Path, verify: bool, replace: bool, json_wanted: bool) -> None:
-    """Put the backup FILE where TICKET_DATABASE_URL says, with its secret. The server must not run."""
+    """Put the backup FILE where TICKET_DATABASE_URL says, with its secret. The server must not run.
+
+    A store that is no file must be empty; a restore into it that was interrupted goes on when it is run again.
+    """
     config = configured()
-    database = _file_of(config, "restore")
+    database = config.database_file
     if not file.exists():
         fail(f"{file} is not there.")
+    if database is None and replace:
+        fail(f"{config.database_shown} is not replaced: restore into an empty database.")
     try:
-        with progress(f"restoring {file}", quiet=json_wanted) as tell:
-            restored = restore_backup(file, database, replace=replace, verify=verify, progress=tell)
-    except (RestoreRefused, NotBackup, InUse, *CANNOT_OPEN) as error:
+        if database is not None:
+            with progress(f"restoring {file}", quiet=json_wanted) as tell:
+                restored = restore_backup(file, database, replace=replace, verify=verify, progress=tell)
+        else:
+            with told(quiet=json_wanted) as tell_tables:
+                secret = config.optional("secret")
+                restored = _on_store(
+                    config,
+                    lambda store: restore_into(file, store, given_secret=secret, verify=verify, tell=tell_tables),
+                )
+    except (RestoreRefused, NotBackup, InUse, SecretMissing, CannotOpen, CopyFailed, *CANNOT_OPEN) as error:
         fail(str(error))
     except (OSError, apsw.Error) as error:
         fail(f"nothing was restored: {error}")
     if json_wanted:
         as_json(
             {
-                "database": str(database),
+                "database": config.database_shown,
                 "made_at": restored.made_at,
                 "with_secret": restored.has_secret,
                 "verified": verify,
@@ -162,10 +225,14 @@ def restore(file: Path, verify: bool, replace: bool, json_wanted: bool) -> None:
             }
         )
         return
-    click.echo(f"{database} is as it was at {restored.made_at}{', and was found sound' if verify else ''}.")
+    click.echo(
+        f"{config.database_shown} is as it was at {restored.made_at}{', and was found sound' if verify else ''}."
+    )
     if restored.replaced is not None:
         click.echo(f"What was there before is {restored.replaced}.")
-    if not restored.has_secret and config.optional("secret") is None and not secret_file(database).exists():
+    if database is None or restored.has_secret or config.optional("secret") is not None:
+        return
+    if not secret_file(database).exists():
         click.echo(f"The backup has no secret: put it into {secret_file(database)}, or set TICKET_SECRET.")
 
 
@@ -179,37 +246,57 @@ def doctor(file: Path | None, json_wanted: bool) -> None:
     2 where it cannot be looked at.
     """
     config = configured()
-    database = file or _file_of(config, "doctor")
-    if not database.exists():
+    database = file or config.database_file
+    shown = config.database_shown if database is None else str(database)
+    if database is not None and not database.exists():
         fail(f"{database} is not there.")
-    remarks: list[Finding] = []
     try:
-        findings = examine(database) if file else look_over(database, given_secret=config.optional("secret"))
-        if file is None and shutil.disk_usage(database.parent).free < FREE_BYTES_MIN:
-            findings.append(Finding("disk", str(database.parent), "is nearly full: a sale needs room to be written"))
-        if not any(finding.check == "schema" for finding in findings):
-            remarks = remark(database, now=datetime.now(UTC))
+        if database is not None:
+            looked = _looked_at_file(database, config, is_own=file is None)
+        else:
+            with told(quiet=True) as tell:
+                secret = config.optional("secret")
+                looked = _on_store(
+                    config,
+                    lambda store: look_over_store(store, given_secret=secret, now=lambda: datetime.now(UTC), tell=tell),
+                )
     except (apsw.NotADBError, apsw.CorruptError) as error:
-        findings = [Finding("integrity", str(database), f"is damaged: {error}. Restore a backup")]
-    except (SecretMissing, OSError, apsw.Error) as error:
-        fail(f"{database} cannot be looked at: {error}")
+        looked = Looked([Finding("integrity", shown, f"is damaged: {error}. Restore a backup")], [], True)
+    except (SecretMissing, CannotOpen, CopyFailed, OSError, apsw.Error) as error:
+        fail(f"{shown} cannot be looked at: {error}")
     if json_wanted:
         as_json(
             {
-                "database": str(database),
-                "well": not findings,
-                "findings": [_shown(finding) for finding in findings],
-                "remarks": [_shown(remarked) for remarked in remarks],
+                "database": shown,
+                "well": not looked.findings,
+                "of_one_moment": looked.is_of_one_moment,
+                "findings": [_shown(finding) for finding in looked.findings],
+                "remarks": [_shown(remarked) for remarked in looked.remarks],
             }
         )
     else:
-        for finding in findings:
+        for finding in looked.findings:
             click.echo(f"{finding.check}: {finding.subject}: {finding.detail}")
-        for remarked in remarks:
+        for remarked in looked.remarks:
             click.echo(f"worth knowing, not wrong: {remarked.subject}: {remarked.detail}")
-        if not findings:
-            click.echo(f"{database}: all is well ({len(CHECKS)} checks).")
-    sys.exit(FOUND if findings else os.EX_OK)
+        if not looked.findings:
+            click.echo(f"{shown}: all is well ({len(CHECKS)} checks).")
+        elif not looked.is_of_one_moment:
+            click.echo(
+                "This store cannot be read as of one moment. What stands here was found twice, some seconds apart; where much is sold "
+                "it may still be orders that were under way: stop the servers and look again."
+            )
+    sys.exit(FOUND if looked.findings else os.EX_OK)
+
+
+def _looked_at_file(database: Path, config: Config, *, is_own: bool) -> Looked:
+    """A file may be in use: it is read as of one moment."""
+    findings = look_over(database, given_secret=config.optional("secret")) if is_own else examine(database)
+    if is_own and shutil.disk_usage(database.parent).free < FREE_BYTES_MIN:
+        findings.append(Finding("disk", str(database.parent), "is nearly full: a sale needs room to be written"))
+    if any(finding.check == "schema" for finding in findings):
+        return Looked(findings, [], is_of_one_moment=True)
+    return Looked(findings, remark(database, now=datetime.now(UTC)), is_of_one_moment=True)
 
 
 def _shown(finding: Finding) -> dict[str, str]:

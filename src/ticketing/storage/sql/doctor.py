@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 import apsw
 
 from ticketing.base.times import written
+from ticketing.schema.tables import TABLES
 from ticketing.storage.sql.backup import BACKUP_TABLE
 from ticketing.storage.sql.books import BOUNDS, INVARIANTS, REMARKS, Invariant
 from ticketing.storage.sql.migrate import REVISION_TABLE, declared_statements, latest_revision
@@ -72,8 +73,25 @@ def schema_is_declared(connection: apsw.Connection) -> Iterator[Finding]:
             yield Finding("schema", name, "is not as this version declares it")
 
 
+def values_are_allowed(connection: apsw.Connection) -> Iterator[Finding]:
+    """Every value is one that its column's declaration allows. SQLite does not look at that again where a file is only read."""
+    for table in TABLES:
+        checked = [column for column in table.columns if column.check is not None]
+        if not checked:
+            continue
+        broken = [f"coalesce(not ({column.check}), false)" for column in checked]
+        key = " || ' ' || ".join(table.key)
+        statement = f"select {key}, {', '.join(broken)} from {table.name} where {' or '.join(broken)}"
+        for subject, *are_broken in connection.execute(statement):
+            for column, is_broken in zip(checked, are_broken, strict=True):
+                if is_broken:
+                    yield Finding("values", f"{table.name} {subject}", f"its {column.name} is not: {column.check}")
+
+
 FILE_CHECKS: Final[tuple[Check, ...]] = (pages_are_whole, references_hold, schema_is_declared)
-CHECKS: Final[tuple[Check | Invariant, ...]] = (*FILE_CHECKS, *INVARIANTS)
+VALUE_CHECKS: Final[tuple[Check, ...]] = (values_are_allowed,)
+"""Those that speak of declared columns, as the books do."""
+CHECKS: Final[tuple[Check | Invariant, ...]] = (*FILE_CHECKS, *VALUE_CHECKS, *INVARIANTS)
 
 CustomerOf: TypeAlias = Callable[[str], str]
 """Under what name the allowance of a customer with this e-mail address is kept."""
@@ -90,6 +108,7 @@ def examine(path: Path, *, customer_of: CustomerOf | None = None) -> list[Findin
         findings = [finding for check in FILE_CHECKS for finding in snapshot.found(check)]
         if any(finding.check == "schema" for finding in findings):
             return findings
+        findings += [finding for check in VALUE_CHECKS for finding in snapshot.found(check)]
         return findings + [finding for truth in INVARIANTS for finding in snapshot.untrue(truth)]
 
 
