@@ -7,6 +7,7 @@ import httpx
 import pypdfium2
 import pytest
 import zxingcpp
+from icalendar import Calendar
 from PIL import Image
 
 from tests.support.houses import Api
@@ -89,6 +90,37 @@ async def test_another_orders_token_prints_nothing(till: Till, document: str) ->
     refused = await till.api.get(f"/v1/admissions/{admission['admission_id']}/{document}", token=other["access_token"])
 
     assert code(refused) == (404, "not_found")
+
+
+async def test_an_order_goes_into_a_calendar_and_out_of_it_again(till: Till) -> None:
+    order = await till.sold(2)
+    (admission, _) = await till.admissions(order)
+    paths = (f"/v1/orders/{order['order_id']}", f"/v1/admissions/{admission['admission_id']}")
+
+    async def entries() -> list[Any]:
+        answers = [await till.api.get(f"{path}/calendar.ics", token=order["access_token"]) for path in paths]
+        assert [answer.headers["content-type"] for answer in answers] == ["text/calendar; charset=utf-8"] * 2
+        return [Calendar.from_ical(answer.content).walk("VEVENT")[0] for answer in answers]
+
+    before = await entries()
+    await till.refund(order, admissions=[admission["admission_id"]])
+    between = await entries()
+    await till.refund(order)
+    after = await entries()
+
+    assert [str(entry["STATUS"]) for entry in before] == ["CONFIRMED", "CONFIRMED"]
+    assert [str(entry["STATUS"]) for entry in between] == ["CONFIRMED", "CANCELLED"]
+    assert [str(entry["STATUS"]) for entry in after] == ["CANCELLED", "CANCELLED"]
+    assert [entry["UID"] for entry in before] == [entry["UID"] for entry in after]
+    assert f"2 × ticket, order {order['order_code']}." in str(before[0]["DESCRIPTION"])
+
+
+async def test_an_order_that_is_not_paid_is_in_no_calendar(till: Till) -> None:
+    order = await till.held(1)
+
+    refused = await till.api.get(f"/v1/orders/{order['order_id']}/calendar.ics", token=order["access_token"])
+
+    assert code(refused) == (409, "no_tickets")
 
 
 async def test_who_comes_when_too_many_wait_to_be_drawn_is_told_to_come_again() -> None:

@@ -164,6 +164,13 @@ MATRIX = (
         "GET /v1/admissions/{admission_id}/ticket.pdf", READS_ORDER, ("a paid order's admission",), order="a paid order"
     ),
     Case("GET /v1/orders/{order_id}/tickets.pdf", READS_ORDER, ("a paid order",), order="a paid order"),
+    Case("GET /v1/orders/{order_id}/calendar.ics", READS_ORDER, ("a paid order",), order="a paid order"),
+    Case(
+        "GET /v1/admissions/{admission_id}/calendar.ics",
+        READS_ORDER,
+        ("a paid order's admission",),
+        order="a paid order",
+    ),
     Case(
         "PATCH /v1/admissions/{admission_id}",
         CHANGES_ORDER,

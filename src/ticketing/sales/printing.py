@@ -10,8 +10,9 @@ from ticketing.base.house import House
 from ticketing.base.ids import order_code
 from ticketing.base.money import Money
 from ticketing.catalog.posters import ground_colour
+from ticketing.events.calendar import Dated, calendar_file, event_url, host_of
 from ticketing.events.model import Event, EventStatus, Offer
-from ticketing.events.store import read_offer
+from ticketing.events.store import read_event, read_offer
 from ticketing.sales.model import Order
 from ticketing.venues.model import Venue
 from ticketing.venues.store import read_venue
@@ -58,6 +59,23 @@ def _sheet(house: House, order: Order, admission: Admission, offer: Offer, venue
         link=f"{house.settings.base_url}{house.settings.root_path}/",
         colour=ground_colour(event.event_id, category=next(iter(event.categories), "")),
     )
+
+
+async def calendar_of(house: House, order: Order, admissions: Sequence[Admission], *, uid: str) -> bytes:
+    """The event of these admissions of an order as a calendar file. Its entry is off where all of them are void."""
+    event = await read_event(house.store, order.event_id)
+    assert event is not None, "an event that was public is never deleted"
+    venue = None if event.venue_id is None else await read_venue(house.store, event.venue_id)
+    live = sum(not admission.is_void for admission in admissions)
+    entry = Dated(
+        event=event,
+        venue=venue,
+        uid=f"{uid}@{host_of(house.settings)}",
+        url=event_url(house.settings, event.event_id),
+        words=f"{live} × ticket, order {order_code(order.order_id)}.",
+        is_off=live == 0,
+    )
+    return calendar_file([entry], name=event.event_name)
 
 
 def day_of(event: Event) -> str:

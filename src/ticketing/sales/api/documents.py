@@ -15,9 +15,10 @@ from ticketing.admission.sheet import Sheet
 from ticketing.admission.signing import code_of
 from ticketing.base.house import House
 from ticketing.base.ids import order_code
+from ticketing.events.calendar import MEDIA
 from ticketing.sales import actions
 from ticketing.sales.model import Order
-from ticketing.sales.printing import sheets_of
+from ticketing.sales.printing import calendar_of, sheets_of
 from ticketing.sales.rules import NoTickets
 from ticketing.sales.store import read_order
 from ticketing.web.drawing import Drawing, TheDrawing
@@ -78,6 +79,43 @@ def _drawn(sheets: Sequence[Sheet]) -> bytes:
     from ticketing.admission.pdf import tickets_pdf
 
     return tickets_pdf(sheets, title=f"{sheets[0].event_name}: {len(sheets)} × ticket", language="en")
+
+
+@routes.get(
+    "/orders/{order_id}/calendar.ics",
+    response_class=Response,
+    responses={200: {"content": {"text/calendar": {}}, "description": "The event as a calendar entry."}},
+    summary="Put an order's event into a calendar",
+)
+async def get_order_calendar(order_id: str, who: Who, house: TheHouse) -> Response:
+    """Its owner and the event's organizer, once it has tickets. Where all of them are void by now, the entry says `CANCELLED`."""
+    if who.is_stranger:
+        raise Unauthenticated
+    order = await actions.order_for(
+        house, who, order_id, owner=Right.READ_OWN_ORDERS, organizer=Right.READ_ORDERS_OF_EVENT
+    )
+    every = await actions.admissions_of(house, order)
+    own = await actions.shown_to(house, who, every)
+    admissions = [each for each in every if each.admission_id in own]
+    if not admissions:
+        raise NoTickets
+    content = await calendar_of(house, order, admissions, uid=order_id)
+    return _private(content, MEDIA, name=f"order-{order_code(order_id)}.ics")
+
+
+@routes.get(
+    "/admissions/{admission_id}/calendar.ics",
+    response_class=Response,
+    responses={200: {"content": {"text/calendar": {}}, "description": "The event as a calendar entry."}},
+    summary="Put a ticket's event into a calendar",
+)
+async def get_admission_calendar(admission_id: str, who: Who, house: TheHouse) -> Response:
+    """For whoever may read the admission. Where it is void by now, the entry says `CANCELLED`."""
+    admission = await admission_for(house, who, admission_id, TO_READ)
+    order = await read_order(house.store, admission.order_id)
+    assert order is not None
+    content = await calendar_of(house, order, [admission], uid=admission_id)
+    return _private(content, MEDIA, name=f"ticket-{admission_id}.ics")
 
 
 @routes.get(
