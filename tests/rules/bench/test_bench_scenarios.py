@@ -13,7 +13,7 @@ from bench import crowded, history
 from bench.load import LOST, Answer
 from bench.outcome import Figure, Outcome, Table, block, brief_block, figures_table, write_outcome
 from bench.report import Machine, Provenance
-from bench.scenarios import memory
+from bench.scenarios import cold_start, memory
 from bench.scenarios.sold_out import ending_of
 from bench.stage import Stage, begin, order_one
 
@@ -215,3 +215,16 @@ def test_a_house_with_a_history_is_sound_and_what_is_changed_is_a_copy(
 
     with history.with_orders(250, scenario="test") as house:
         assert _numbers(house, "orders") == [250]
+
+
+# cold starts -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_start_takes_all_of_its_steps_and_half_of_the_starts_decide() -> None:
+    quick = cold_start.Start(steps=(0.0, 0.5, 0.1, 0.05, 0.05), cpu_seconds=0.6, resident_bytes=90 * 2**20)
+    slow = cold_start.Start(steps=(0.0, 2.0, 0.1, 0.05, 0.05), cpu_seconds=0.7, resident_bytes=210 * 2**20)
+
+    outcome = cold_start.outcome_of([quick, quick, slow], package_bytes=2**20, command="python -m bench")
+
+    assert quick.seconds == pytest.approx(0.7)
+    assert [figure.met for figure in outcome.figures if figure.aim] == [True, False, True]

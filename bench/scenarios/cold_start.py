@@ -1,0 +1,173 @@
+"""Cold start: how long a new environment of Lambda takes to its first answer, and how large it is then."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.outcome import Figure, Options, Outcome, Table
+from bench.progress import say
+from bench.report import provenance
+from bench.serve import REPOSITORY
+
+NAME = "cold_start"
+TITLE = "A new environment of Lambda, up to its first answer"
+STARTS_PER_ROUND = 5
+SECONDS_AIM = 1.0
+BYTES_AIM = 200 * 2**20
+PACKAGE_AIM = 250 * 2**20  # Lambda takes no more.
+MIB = 2**20
+PACKAGE = REPOSITORY / "var" / "bench" / "aws"
+STEPS = ("interpreter", "imports", "client of DynamoDB", "application", "first answer")
+MACHINES = {"x86_64": "x86_64", "aarch64": "arm64"}
+
+_PROGRAM = """
+import time
+began = time.perf_counter()
+import json, resource, sys
+sys.path.insert(0, sys.argv[1])
+laps = []
+
+def lap():
+    laps.append(time.perf_counter())
+
+laps.append(began)
+from ticketing.entry import lambda_http
+from ticketing.entry.aws import Invocations
+lap()
+from ticketing.storage.opening import open_any
+opened = open_any("dynamodb://eu-central-1/bench-?endpoint=http://127.0.0.1:9&tables=given")
+lap()
+from ticketing.base.house import House, Keys, Settings
+from ticketing.gateways.clock import SystemClock, SystemEntropy
+settings = Settings(root_path="/dev", rate_limits=False)
+house = House(opened.store, opened.search, SystemClock(), SystemEntropy(), Keys(b"k" * 32), settings)
+handler = lambda_http.HttpHandler(lambda_http.build_app(house), Invocations(), root_path="/dev")
+lap()
+
+class Context:
+    def get_remaining_time_in_millis(self):
+        return 29_000
+
+http = {"method": "GET", "path": "/dev/health/live", "sourceIp": "203.0.113.7"}
+event = {"version": "2.0", "rawPath": "/dev/health/live", "headers": {}, "requestContext": {"http": http, "stage": "dev"}}
+reply = handler(event, Context())
+lap()
+usage = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps({
+    "status": reply["statusCode"],
+    "laps": [after - before for before, after in zip(laps, laps[1:])],
+    "cpu": usage.ru_utime + usage.ru_stime,
+    "bytes": usage.ru_maxrss * 1024,
+}))
+"""
+
+
+def run(options: Options) -> Outcome:
+    """The package was built for this machine, and started again and again in fresh processes."""
+    function = build_package()
+    starts = []
+    for number in range(STARTS_PER_ROUND * options.rounds):
+        started = start_once(function)
+        starts.append(started)
+        say(NAME, f"start {number + 1}: {started.seconds:.2f} s, {started.resident_bytes / MIB:.0f} MiB")
+    package_bytes = sum(path.stat().st_size for path in function.rglob("*") if path.is_file())
+    return outcome_of(
+        starts[1:], package_bytes=package_bytes, command=options.command
+    )  # the first one brought the files from the disk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """One start: seconds of each step, seconds of the processor, and bytes at their highest."""
+
+    steps: tuple[float, ...]
+    cpu_seconds: float
+    resident_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        """From the start of the process to the answer."""
+        return sum(self.steps)
+
+
+def build_package() -> Path:
+    """What would go to Lambda is in this folder, for the Python of this process, compiled."""
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    command = [str(REPOSITORY / "deploy" / "aws" / "build"), MACHINES[platform.machine()], version, str(PACKAGE)]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    return PACKAGE / "function"
+
+
+def start_once(function: Path) -> Start:
+    """A fresh process answered once, with nothing but the package."""
+    answered = _run(_PROGRAM, str(function))
+    empty = _run("import time; print(time.process_time())")
+    values = json.loads(answered)
+    assert values["status"] == 200, values
+    steps = (float(empty), *values["laps"])
+    return Start(steps=steps, cpu_seconds=values["cpu"], resident_bytes=values["bytes"])
+
+
+def _run(program: str, *arguments: str) -> str:
+    command = [sys.executable, "-I", "-S", "-c", program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def outcome_of(starts: Sequence[Start], *, package_bytes: int, command: str) -> Outcome:
+    """What these starts say."""
+    seconds = statistics.median(start.seconds for start in starts)
+    cpu = statistics.median(start.cpu_seconds for start in starts)
+    resident = max(start.resident_bytes for start in starts)
+    steps = [statistics.median(start.steps[step] for start in starts) for step in range(len(STEPS))]
+    return Outcome(
+        name=NAME,
+        title=TITLE,
+        provenance=provenance(command=command),
+        figures=(
+            Figure(
+                what="from the start of the process to the first answer, median",
+                value=f"{seconds:.2f} s",
+                aim=f"under {SECONDS_AIM:.0f} s",
+                met=seconds < SECONDS_AIM,
+            ),
+            Figure(what="the longest", value=f"{max(start.seconds for start in starts):.2f} s"),
+            Figure(what="processor time, median", value=f"{cpu:.2f} s"),
+            Figure(
+                what="memory at its highest",
+                value=f"{resident / MIB:.0f} MiB",
+                aim=f"under {BYTES_AIM / MIB:.0f} MiB",
+                met=resident < BYTES_AIM,
+            ),
+            Figure(
+                what="the package, unpacked",
+                value=f"{package_bytes / MIB:.0f} MiB",
+                aim=f"under {PACKAGE_AIM / MIB:.0f} MiB",
+                met=package_bytes < PACKAGE_AIM,
+            ),
+        ),
+        tables=(
+            Table(
+                columns=("step", "ms, median"),
+                rows=tuple((name, f"{1000 * step:.0f}") for name, step in zip(STEPS, steps, strict=True)),
+            ),
+        ),
+        remarks=(
+            f"{len(starts)} fresh processes with nothing but the package, its files in the page cache. What Lambda adds is not in it: it "
+            "brings the package to the machine and starts the process; nor are the two answers of DynamoDB that a start waits for (the "
+            "fingerprint of the secret, and whether there has been an admin).",
+        ),
+        values={
+            "seconds": seconds,
+            "cpu_seconds": cpu,
+            "resident_bytes": resident,
+            "package_bytes": package_bytes,
+            **{f"{name} seconds": step for name, step in zip(STEPS, steps, strict=True)},
+        },
+    )
