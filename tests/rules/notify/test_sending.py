@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,8 @@ from tests.support.mails import SENDER, KeepingPost, Mailbox, delivered, mail_ov
 from tests.support.sales import Till
 from ticketing.entry.mail import Mail
 from ticketing.notify.actions import send
-from ticketing.notify.letters import message_of
-from ticketing.notify.model import Delivery, DeliveryStatus, Fate, MailKind, Outcome
+from ticketing.notify.letters import Letters, message_of
+from ticketing.notify.model import Delivery, DeliveryStatus, Fate, Letter, MailKind, Outcome
 from ticketing.notify.rules import FIRST_PAUSE, LONGEST_PAUSE, Wanted, after_attempt, begun, delivery_of, pause_after
 from ticketing.notify.store import delivery_of_record
 from ticketing.notify.writing import Written
@@ -153,6 +154,27 @@ async def test_two_processes_send_each_mail_once(till: Till) -> None:
         assert sorted(mailbox.recipients) == sorted(f"buyer{number}@example.org" for number in range(30))
 
 
+async def test_a_mail_that_cannot_be_written_keeps_no_other_back(
+    till: Till, mail: Mail, post: KeepingPost, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await till.held(0, 1, email="bad@example.org")
+    await till.held(0, 1, email="good@example.org")
+    write = Letters.letter
+
+    async def broken(letters: Letters, delivery: Delivery, **more: Any) -> Letter:
+        if delivery.recipient == "bad@example.org":
+            raise ZeroDivisionError
+        return await write(letters, delivery, **more)
+
+    monkeypatch.setattr(Letters, "letter", broken)
+    for _ in range(60):
+        await delivered(mail)
+        clock.move(hours=3)
+
+    assert [one["To"] for one in post.mails] == ["good@example.org"]
+    assert await statuses(till) == [("dead", "too_old"), ("sent", None)]
+
+
 async def test_nothing_is_left_to_be_told_once_it_was(till: Till, mail: Mail) -> None:
     await till.held(0, 1)
     before = [row async for row in till.api.house.store.scan(UNTOLD)]
@@ -226,7 +248,7 @@ def test_after_so_many_attempts_a_mail_is_dead(clock: StandingClock) -> None:
     assert (after.delivery_status, after.last_error) == (DeliveryStatus.DEAD, "smtp_451")
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """Stands for a signal that nothing catches."""
 
 

@@ -16,9 +16,9 @@ import structlog
 from ticketing.base.bounds import MAILS_PER_TURN_MAX
 from ticketing.base.changes import Replace
 from ticketing.base.house import House
-from ticketing.base.store import Conflict
+from ticketing.base.store import Busy, Conflict
 from ticketing.notify.letters import Letters, NotNews
-from ticketing.notify.model import Delivery, DeliveryStatus, Post
+from ticketing.notify.model import Delivery, DeliveryStatus, Fate, Letter, Outcome, Post
 from ticketing.notify.rules import after_attempt, begun, given_up, is_too_old
 from ticketing.notify.store import delivery_record, due_deliveries
 from ticketing.schema.tables import DELIVERIES
@@ -27,6 +27,12 @@ log = structlog.get_logger()
 
 TURN_SECONDS: Final = 5.0
 """After so long a turn takes up no more mails: the server can stop, and another process can have the next turn."""
+PAUSES: Final = 1.0
+"""For as long as a mail took to write, others have the process to themselves before the next: mails never take more than half of it."""
+WAITING_FOR_ATTACHMENTS: Final = 10
+"""Tickets on paper take ten times as long as the mail that they are attached to. Past so many mails that wait they are left out, and
+who wants them finds them behind the mail's link: at the beginning of a sale the mail itself matters."""
+NOTE_PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _SPREAD_BITS: Final = 16
 
 
@@ -41,12 +47,25 @@ async def send_due(house: House, post: Post, letters: Letters, *, seconds: Calla
         if not due or not await post.is_open():
             break
         taken = await _taken(house, due, now=now)
-        plain = len(due) == MAILS_PER_TURN_MAX
-        outcomes = await asyncio.gather(*(_send(house, post, letters, delivery, plain=plain) for delivery in taken))
-        sent += sum(outcomes)
+        plain = len(due) > WAITING_FOR_ATTACHMENTS
+        sent += sum(await _sent(house, post, letters, taken, plain=plain, seconds=seconds))
         if len(due) < MAILS_PER_TURN_MAX:
             break
     return sent
+
+
+async def _sent(
+    house: House, post: Post, letters: Letters, taken: Sequence[Delivery], *, plain: bool, seconds: Callable[[], float]
+) -> list[bool]:
+    """Which of these mails were handed over. They are written one after another, with pauses, and are on their way together."""
+    under_way: list[asyncio.Task[bool]] = []
+    for delivery in taken:
+        began = seconds()
+        letter = await _written(house, letters, delivery, plain=plain)
+        if letter is not None:
+            under_way.append(asyncio.create_task(_hand_over(house, post, delivery, letter)))
+        await asyncio.sleep((seconds() - began) * PAUSES)
+    return await asyncio.gather(*under_way)
 
 
 async def _taken(house: House, due: Sequence[Delivery], *, now: datetime) -> list[Delivery]:
@@ -60,21 +79,28 @@ async def _taken(house: House, due: Sequence[Delivery], *, now: datetime) -> lis
     return [_next_version(delivery) for delivery in taken]
 
 
-async def _send(house: House, post: Post, letters: Letters, delivery: Delivery, *, plain: bool) -> bool:
-    """Whether the mail was handed over. What became of it is stored. `plain`: without attachments, since many wait."""
+async def _written(house: House, letters: Letters, delivery: Delivery, *, plain: bool) -> Letter | None:
+    """The letter; None where there is nothing to say any more, which is stored. `plain`: without attachments, since many wait."""
     now = house.clock.now()
     if is_too_old(delivery, now=now):
         await _stored(house, given_up(delivery, "too_old"))
-        return False
+        return None
     try:
-        letter = await letters.letter(delivery, plain=plain, now=now)
+        return await letters.letter(delivery, plain=plain, now=now)
     except NotNews as why:
         await _stored(house, given_up(delivery, why.code))
-        return False
+    except Exception as error:  # a mistake of ours in one mail keeps no other back
+        log.error("mail.broken", delivery=delivery.delivery_id, kind=delivery.kind.value, exc_info=error)
+        await _stored(house, after_attempt(delivery, Outcome(Fate.LATER, "broken"), spread=0, now=now))
+    return None
+
+
+async def _hand_over(house: House, post: Post, delivery: Delivery, letter: Letter) -> bool:
+    """Whether the mail was handed over. What became of it is stored."""
     outcome = await post.send(letter)
     spread = house.entropy.bits(_SPREAD_BITS) / (1 << _SPREAD_BITS)
     after = after_attempt(delivery, outcome, spread=spread, now=house.clock.now())
-    await _stored(house, after)
+    await _noted(house, after)
     if after.delivery_status is not DeliveryStatus.SENT:
         log.warning(
             "mail.not_sent",
@@ -85,6 +111,17 @@ async def _send(house: House, post: Post, letters: Letters, delivery: Delivery, 
             code=outcome.code,
         )
     return after.delivery_status is DeliveryStatus.SENT
+
+
+async def _noted(house: House, delivery: Delivery) -> None:
+    """What became of a mail is stored, however busy the store is: a mail that is not noted is sent twice."""
+    for pause in NOTE_PAUSES:
+        try:
+            await _stored(house, delivery)
+            return
+        except Busy:
+            await asyncio.sleep(pause)
+    log.warning("mail.not_noted", delivery=delivery.delivery_id)
 
 
 async def _stored(house: House, delivery: Delivery) -> Delivery | None:
