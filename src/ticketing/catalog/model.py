@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import Enum
 
 from ticketing.base.money import Money
-from ticketing.events.model import Event, ShownStatus, TicketType
+from ticketing.events.model import Event, ShownStatus, TicketType, TicketTypeStatus
 from ticketing.venues.model import Venue
 
 
@@ -63,3 +63,34 @@ class Card:
     notice: Notice | None
     sale_starts: datetime | None
     left: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TypeShown:
+    """A ticket type on the page of its event. `most` is how many can be chosen now, 0 where none can.
+
+    `left` is told where it is little; `sale_starts` where the sale has not begun.
+    """
+
+    ticket_type: TicketType
+    price: Money
+    status: TicketTypeStatus
+    most: int
+    left: int | None
+    sale_starts: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventShown:
+    """An event with what it sells. `price_from` is the lowest price that can be bought now, else of all; None: nothing is sold."""
+
+    event: Event
+    venue: Venue | None
+    status: ShownStatus
+    types: tuple[TypeShown, ...]
+    price_from: Money | None
+
+    @property
+    def can_buy(self) -> bool:
+        """Whether any ticket can be chosen now."""
+        return any(each.most for each in self.types)

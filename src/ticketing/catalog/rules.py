@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from ticketing.base.bounds import CITY_VENUES_MAX, SEARCH_WORDS_MAX
+from ticketing.base.bounds import CITY_VENUES_MAX, SEARCH_WORDS_MAX, TICKETS_PER_ORDER_MAX
 from ticketing.base.errors import Kind, Refusal
 from ticketing.base.money import Money
 from ticketing.base.search import Phase, SearchWish, words_of
-from ticketing.catalog.model import Asked, Card, Notice
+from ticketing.catalog.model import Asked, Card, EventShown, Notice, TypeShown
 from ticketing.events.listing import facet
 from ticketing.events.model import Event, EventStatus, ShownStatus, TicketType, TicketTypeStatus
 from ticketing.events.rules import sale_starts, shown_status, ticket_type_status
@@ -116,3 +116,31 @@ def _notice(event: Event, statuses: Sequence[TicketTypeStatus], *, left: int, no
     if TicketTypeStatus.NOT_YET in statuses:
         return Notice.NOT_YET
     return Notice.SOLD_OUT if TicketTypeStatus.SOLD_OUT in statuses else None
+
+
+def event_shown(event: Event, *, venue: Venue | None, ticket_types: Sequence[TicketType], now: datetime) -> EventShown:
+    """What the page of an event says at `now`."""
+    types = tuple(_type_shown(event, each, now=now) for each in ticket_types)
+    for_sale = [each.price for each in types if each.most] or [each.price for each in types]
+    return EventShown(
+        event=event,
+        venue=venue,
+        status=shown_status(event, now=now),
+        types=types,
+        price_from=min(for_sale, key=lambda price: price.amount, default=None),
+    )
+
+
+def _type_shown(event: Event, ticket_type: TicketType, *, now: datetime) -> TypeShown:
+    status = ticket_type_status(event, ticket_type, now=now)
+    left = max(0, min(ticket_type.quantity_available, event.capacity_available))
+    bounds = [TICKETS_PER_ORDER_MAX, left, ticket_type.per_order_max, event.tickets_per_customer_max]
+    on_sale = status is TicketTypeStatus.ON_SALE
+    return TypeShown(
+        ticket_type=ticket_type,
+        price=Money(ticket_type.price, event.currency),
+        status=status,
+        most=min(bound for bound in bounds if bound is not None) if on_sale else 0,
+        left=left if on_sale and left <= FEW_LEFT_MAX else None,
+        sale_starts=sale_starts(event, ticket_type) if status is TicketTypeStatus.NOT_YET else None,
+    )

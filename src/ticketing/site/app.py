@@ -16,6 +16,7 @@ from ticketing.notify import api as notify
 from ticketing.notify import pages as notify_pages
 from ticketing.notify.letters import From, Letters
 from ticketing.sales import api as sales
+from ticketing.sales import pages as sales_pages
 from ticketing.sales.api.orders import ORDERS_PATH
 from ticketing.site import design, docs, errors, health
 from ticketing.site.description import completed
@@ -89,7 +90,7 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     app.include_router(checkin.routes)
     app.include_router(notify.routes)
     app.include_router(notify_pages.routes)
-    for routes in sales.routes:
+    for routes in (*sales.routes, *sales_pages.routes):
         app.include_router(routes)
     app.add_middleware(HandOver)
     tell = teller(house.settings)

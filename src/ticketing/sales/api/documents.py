@@ -1,6 +1,5 @@
 """Routes of what a buyer holds in the hand: tickets to print, pictures of codes, calendar files."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from starlette.responses import Response
@@ -8,25 +7,21 @@ from starlette.responses import Response
 from ticketing.accounts.bearer import Who
 from ticketing.accounts.permissions import Right, Unauthenticated
 from ticketing.admission.actions import TO_READ, admission_for
-from ticketing.admission.model import Admission
 from ticketing.admission.qr import qr_png
 from ticketing.admission.rules import refuse_void
-from ticketing.admission.sheet import Sheet
 from ticketing.admission.signing import code_of
-from ticketing.base.house import House
 from ticketing.base.ids import order_code
 from ticketing.events.calendar import MEDIA
 from ticketing.sales import actions
-from ticketing.sales.model import Order
-from ticketing.sales.printing import calendar_of, sheets_of
+from ticketing.sales.printed import PDF, printed, private_file, tickets_to_print
+from ticketing.sales.printing import calendar_of
 from ticketing.sales.rules import NoTickets
 from ticketing.sales.store import read_order
-from ticketing.web.drawing import Drawing, TheDrawing
+from ticketing.web.drawing import TheDrawing
 from ticketing.web.routing import TheHouse, router
 
 routes = router("documents")
 
-PDF: Final = "application/pdf"
 PNG: Final = "image/png"
 
 
@@ -46,12 +41,7 @@ async def get_tickets_pdf(order_id: str, who: Who, house: TheHouse, drawing: The
     order = await actions.order_for(
         house, who, order_id, owner=Right.READ_OWN_ORDERS, organizer=Right.READ_ORDERS_OF_EVENT
     )
-    every = await actions.admissions_of(house, order)
-    own = await actions.shown_to(house, who, every)
-    admissions = [each for each in every if not each.is_void and each.admission_id in own]
-    if not admissions:
-        raise NoTickets
-    return await _pdf(house, drawing, order, admissions, name=f"tickets-{order_code(order_id)}")
+    return await tickets_to_print(house, drawing, who, order)
 
 
 @routes.get(
@@ -66,19 +56,7 @@ async def get_ticket_pdf(admission_id: str, who: Who, house: TheHouse, drawing: 
     refuse_void(admission)
     order = await read_order(house.store, admission.order_id)
     assert order is not None
-    return await _pdf(house, drawing, order, [admission], name=f"ticket-{admission.human_code}")
-
-
-async def _pdf(house: House, drawing: Drawing, order: Order, admissions: Sequence[Admission], *, name: str) -> Response:
-    sheets = await sheets_of(house, order, admissions)
-    return _private(await drawing.of(_drawn, sheets), PDF, name=f"{name}.pdf")
-
-
-def _drawn(sheets: Sequence[Sheet]) -> bytes:
-    # Only where somebody prints: what draws takes a fifth of a second to import, which a cold start need not wait for.
-    from ticketing.admission.pdf import tickets_pdf
-
-    return tickets_pdf(sheets, title=f"{sheets[0].event_name}: {len(sheets)} × ticket", language="en")
+    return await printed(house, drawing, order, [admission], name=f"ticket-{admission.human_code}")
 
 
 @routes.get(
@@ -100,7 +78,7 @@ async def get_order_calendar(order_id: str, who: Who, house: TheHouse) -> Respon
     if not admissions:
         raise NoTickets
     content = await calendar_of(house, order, admissions, uid=order_id)
-    return _private(content, MEDIA, name=f"order-{order_code(order_id)}.ics")
+    return private_file(content, MEDIA, name=f"order-{order_code(order_id)}.ics")
 
 
 @routes.get(
@@ -115,7 +93,7 @@ async def get_admission_calendar(admission_id: str, who: Who, house: TheHouse) -
     order = await read_order(house.store, admission.order_id)
     assert order is not None
     content = await calendar_of(house, order, [admission], uid=admission_id)
-    return _private(content, MEDIA, name=f"ticket-{admission_id}.ics")
+    return private_file(content, MEDIA, name=f"ticket-{admission_id}.ics")
 
 
 @routes.get(
@@ -130,9 +108,4 @@ async def get_code_png(admission_id: str, who: Who, house: TheHouse, drawing: Th
     refuse_void(admission)
     code = code_of(house.keys, admission)
     assert code is not None
-    return _private(await drawing.of(qr_png, code), PNG, name=f"ticket-{admission.human_code}.png")
-
-
-def _private(content: bytes, media: str, *, name: str) -> Response:
-    headers = {"Cache-Control": "private, no-store", "Content-Disposition": f'inline; filename="{name}"'}
-    return Response(content, media_type=media, headers=headers)
+    return private_file(await drawing.of(qr_png, code), PNG, name=f"ticket-{admission.human_code}.png")

@@ -1,0 +1,221 @@
+"""The checkout: what was chosen on the event's page, two fields, and one button."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final
+
+from fastapi import APIRouter
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ticketing.accounts.model import Principal
+from ticketing.accounts.visitor import Visitor
+from ticketing.base.bounds import NAME_LENGTH_MAX, ORDER_LINES_MAX, QUANTITY_MAX
+from ticketing.base.errors import NotFound
+from ticketing.base.house import House
+from ticketing.base.money import Money
+from ticketing.base.once import Keep
+from ticketing.events.model import Event, Offer
+from ticketing.events.store import read_offer
+from ticketing.sales import actions, rules
+from ticketing.sales.links import order_path
+from ticketing.sales.model import Buyer, Customer, HoldWish, LineWish, Order
+from ticketing.sales.rules import LimitPerCustomer, SoldOut
+from ticketing.venues.model import Venue
+from ticketing.venues.store import read_venue
+from ticketing.web import forms
+from ticketing.web.bodies import Email, Name
+from ticketing.web.flash import declare_flash, leave_flash
+from ticketing.web.forms import Entry, Filled, Form
+from ticketing.web.i18n import N_, tongue_of
+from ticketing.web.limits import LimitKind, limited
+from ticketing.web.render import page
+from ticketing.web.routing import Now, TheHouse
+from ticketing.web.typos import likely_address
+
+routes = APIRouter(include_in_schema=False)
+
+NOTHING_CHOSEN: Final = declare_flash("nothing_chosen", N_("Choose at least one ticket."), "wait")
+TICKET_PREFIX: Final = "tty_"
+"""Fields with the number of tickets are called by the id of the ticket type."""
+
+
+class DetailsForm(Form):
+    """Who buys. `sure` is an address that looks mistyped and was sent a second time."""
+
+    name: Annotated[
+        Name,
+        Entry(label=N_("Name"), autocomplete="name", enterkeyhint="next", messages={"missing": N_("Enter your name.")}),
+    ]
+    email: Annotated[
+        Email,
+        Entry(
+            label=N_("E-mail"),
+            kind="email",
+            hint=N_("Your tickets go there."),
+            autocomplete="email",
+            enterkeyhint="done",
+            messages={"missing": N_("Enter your e-mail address, so that your tickets reach you.")},
+        ),
+    ]
+    sure: Annotated[str, Field(max_length=NAME_LENGTH_MAX * 2), Entry(label="")] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenLine:
+    """So many of one ticket type, and what they cost."""
+
+    ticket_type_id: str
+    ticket_type: str
+    quantity: int
+    subtotal: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is about to be ordered, as the offer is now."""
+
+    event: Event
+    venue: Venue | None
+    lines: tuple[ChosenLine, ...]
+    total: Money
+    wish: HoldWish
+
+    @property
+    def ticket_count(self) -> int:
+        """How many tickets it is."""
+        return sum(line.quantity for line in self.lines)
+
+
+@routes.get("/events/{event_id}/checkout")
+async def get_checkout(request: Request, event_id: str, house: TheHouse, now: Now, who: Visitor) -> Response:
+    """The details of an order for what the query says: `?tty_…=2&tty_…=1`."""
+    wish = _wish(event_id, request.query_params.multi_items())
+    if wish is None:
+        response = forms.see(house, f"/events/{event_id}")
+        leave_flash(response, house.settings, NOTHING_CHOSEN)
+        return response
+    choice = await _choice(house, wish, now=now)
+    user = who.user
+    typed = {} if user is None else {"name": f"{user.first_name} {user.last_name}".strip(), "email": user.email}
+    return _shown(request, house, choice, forms.blank(request, house, DetailsForm, now=now, **typed))
+
+
+@routes.post("/events/{event_id}/checkout")
+async def post_checkout(request: Request, event_id: str, house: TheHouse, now: Now, who: Visitor) -> Response:
+    """The places are held, or the order is complete where it costs nothing; either way its own page follows."""
+    filled = await forms.read(request, house, DetailsForm, now=now)
+    wish = _wish(event_id, ((name, text) for name, texts in filled.typed.items() for text in texts))
+    if wish is None:
+        raise NotFound
+    choice = await _choice(house, wish, now=now)
+    details = filled.value
+    if details is None:
+        return _shown(request, house, choice, filled, status=422)
+    likely = likely_address(details.email)
+    if likely is not None and details.sure != details.email:
+        asked = filled.with_problem(
+            "email", N_("Did you mean %(likely)s? If your address is right, send it once more."), likely=likely
+        )
+        return _shown(request, house, choice, asked, status=422, sure=details.email)
+    await limited(request, LimitKind.ORDER_FROM_ADDRESS)
+    buyer = _buyer(request, house, who, details)
+
+    async def act(keep: Keep[Order]) -> Order:
+        return await actions.place_hold(house, wish, buyer, keep=keep, now=now)
+
+    try:
+        return await forms.submit_once(
+            request,
+            house,
+            filled,
+            scope=who.idempotency_scope,
+            act=act,
+            then=lambda order: order_path(house.keys, order.order_id),
+            now=now,
+        )
+    except SoldOut as refusal:
+        return _shown(request, house, choice, _sold_out(filled, refusal), status=409, sure=details.sure)
+    except LimitPerCustomer as refusal:
+        return _shown(request, house, choice, _over_limit(filled, refusal), status=409, sure=details.sure)
+
+
+def _sold_out(filled: Filled[DetailsForm], refusal: SoldOut) -> Filled[DetailsForm]:
+    left = refusal.facts["left"]
+    if left:
+        return filled.with_problem("", N_("Only %(left)s are left. Choose fewer tickets."), left=left)
+    return filled.with_problem("", N_("These were the last ones: somebody was faster. Nothing is held or charged."))
+
+
+def _over_limit(filled: Filled[DetailsForm], refusal: LimitPerCustomer) -> Filled[DetailsForm]:
+    most, left = refusal.facts["tickets_per_customer_max"], refusal.facts["left"]
+    if left:
+        message = N_(
+            "Each person may have %(most)s tickets for this event, and %(left)s are left to you. Choose fewer."
+        )
+        return filled.with_problem("", message, most=most, left=left)
+    message = N_("Each person may have %(most)s tickets for this event, and you have them already.")
+    return filled.with_problem("", message, most=most)
+
+
+def _wish(event_id: str, fields: Iterable[tuple[str, str]]) -> HoldWish | None:
+    """What the fields of ticket types say; None where nothing is chosen. What is no number counts as none."""
+    chosen: dict[str, int] = {}
+    for name, text in fields:
+        digits = text.strip()
+        if name.startswith(TICKET_PREFIX) and digits.isascii() and digits.isdigit() and len(digits) <= 8:
+            quantity = min(int(digits), QUANTITY_MAX)
+            if quantity:
+                chosen[name] = chosen.get(name, 0) + quantity
+    lines = tuple(LineWish(type_id, quantity) for type_id, quantity in chosen.items())
+    return HoldWish(event_id, lines) if 0 < len(lines) <= ORDER_LINES_MAX else None
+
+
+async def _choice(house: House, wish: HoldWish, *, now: datetime) -> Choice:
+    """What is about to be ordered. Raises the refusals of `rules.decide_hold`; what is left is decided when it is ordered."""
+    offer = await read_offer(house.store, wish.event_id)
+    nobody = Buyer("", None, "", Customer("", "", ""))
+    held = rules.decide_hold(wish, offer, nobody, order_id="", hold_seconds=house.settings.hold_seconds, now=now)
+    assert offer is not None
+    venue = None if offer.event.venue_id is None else await read_venue(house.store, offer.event.venue_id)
+    return Choice(
+        offer.event, venue, _lines(offer, held.order), Money(held.order.total_amount, held.order.currency), wish
+    )
+
+
+def _lines(offer: Offer, order: Order) -> tuple[ChosenLine, ...]:
+    names = {each.ticket_type_id: each.ticket_type for each in offer.ticket_types}
+    return tuple(
+        ChosenLine(
+            line.ticket_type_id,
+            names[line.ticket_type_id],
+            line.quantity,
+            Money(line.subtotal_amount, order.currency),
+        )
+        for line in order.lines
+    )
+
+
+def _buyer(request: Request, house: House, who: Principal, details: DetailsForm) -> Buyer:
+    first, last = rules.name_parts(details.name)
+    customer = Customer(details.email, first, last)
+    return actions.buyer_of(house, who, customer, language=tongue_of(request).language)
+
+
+def _shown(
+    request: Request, house: House, choice: Choice, form: Filled[DetailsForm], *, status: int = 200, sure: str = ""
+) -> Response:
+    return page(
+        request,
+        "sales/checkout.html",
+        settings=house.settings,
+        status=status,
+        personal=True,
+        choice=choice,
+        event=choice.event,
+        form=form,
+        sure=sure,
+        hold_minutes=house.settings.hold_seconds // 60,
+    )

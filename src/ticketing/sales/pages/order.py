@@ -1,0 +1,355 @@
+"""An order as its owner sees it: the hold with its time, ways to pay, and the tickets. The address is the key."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ticketing.accounts.model import Principal
+from ticketing.accounts.permissions import Right
+from ticketing.accounts.visitor import Visitor
+from ticketing.admission import actions as admissions
+from ticketing.admission.model import Admission, AdmissionStatus, Attendee
+from ticketing.admission.qr import qr_svg
+from ticketing.admission.signing import code_of
+from ticketing.base.house import House
+from ticketing.base.ids import order_code
+from ticketing.base.money import Money
+from ticketing.base.once import Keep
+from ticketing.catalog.posters import poster
+from ticketing.events.model import Event, EventStatus
+from ticketing.events.store import read_offer
+from ticketing.payments.model import Payment, PaymentMethod, PaymentState, Refund, RefundState, TestOutcome
+from ticketing.payments.store import read_payments, read_refunds
+from ticketing.sales import actions
+from ticketing.sales.links import order_path
+from ticketing.sales.model import Order, PaymentStatus
+from ticketing.sales.printed import tickets_to_print
+from ticketing.sales.rules import name_parts, shown_payment_status
+from ticketing.venues.model import Venue
+from ticketing.venues.store import read_venue
+from ticketing.web import forms
+from ticketing.web.bodies import Email, Name
+from ticketing.web.drawing import TheDrawing
+from ticketing.web.flash import declare_flash, leave_flash
+from ticketing.web.forms import Entry, Filled, Form
+from ticketing.web.i18n import N_
+from ticketing.web.render import page
+from ticketing.web.routing import Now, TheHouse
+
+routes = APIRouter(include_in_schema=False)
+
+EXTENDED: Final = declare_flash("hold_extended", N_("Your places are held for longer."))
+CANCELLED: Final = declare_flash("order_cancelled", N_("The order was cancelled, and its places went back."))
+RENAMED: Final = declare_flash("ticket_renamed", N_("The ticket has its new name."))
+
+
+METHOD_WORDS: Final = {
+    "test": N_("Test payment: nothing is charged"),
+    "bank_transfer": N_("Bank transfer"),
+    "cash": N_("Cash at the box office"),
+}
+
+
+class ButtonForm(Form):
+    """A form of one button."""
+
+
+class PayForm(Form):
+    """How to pay."""
+
+    method: Annotated[
+        Literal["test", "bank_transfer", "cash"],
+        Entry(label=N_("How do you pay?"), kind="radio", messages={"missing": N_("Choose how you pay.")}),
+    ]
+
+
+class HolderForm(Form):
+    """Who comes with a ticket."""
+
+    name: Annotated[Name, Entry(label=N_("Name"), autocomplete="off", messages={"missing": N_("Enter the name.")})]
+    email: Annotated[Email, Entry(label=N_("E-mail"), kind="email", autocomplete="off")]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedLine:
+    """A line of the order with the name of its ticket type."""
+
+    ticket_type_id: str
+    ticket_type: str
+    quantity: int
+    subtotal: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """An admission as a ticket: its symbol (None where it is void), and the form that changes whose it is (None where none may)."""
+
+    admission: Admission
+    ticket_type: str
+    symbol: Markup | None
+    form: Filled[HolderForm] | None
+
+    @property
+    def holder(self) -> str:
+        """The name on it."""
+        attendee = self.admission.attendee
+        return f"{attendee.first_name} {attendee.last_name}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All that the page shows of an order."""
+
+    order: Order
+    status: PaymentStatus
+    event: Event
+    venue: Venue | None
+    lines: tuple[OrderedLine, ...]
+    tickets: tuple[Ticket, ...]
+    promised: Payment | None
+    refund_due: Money | None
+
+    @property
+    def code(self) -> str:
+        """The short code of the order, which people read out."""
+        return order_code(self.order.order_id)
+
+    @property
+    def total(self) -> Money:
+        """What the order costs."""
+        return Money(self.order.total_amount, self.order.currency)
+
+    @property
+    def has_valid_tickets(self) -> bool:
+        """Whether there is anything to print or to show at the door."""
+        return any(not ticket.admission.is_void for ticket in self.tickets)
+
+
+@routes.get("/orders/{order_id}")
+async def get_own_order(order_id: str, house: TheHouse, who: Visitor, token: str = "") -> Response:
+    """The order's page, for whoever follows the link of a mail, and for the user who is logged in and owns it."""
+    if token:
+        await owned_order(house, order_id, token)
+        return forms.see(house, order_path(house.keys, order_id))
+    order = await actions.order_for(house, who, order_id, owner=Right.READ_OWN_ORDERS, organizer=None)
+    return forms.see(house, order_path(house.keys, order.order_id))
+
+
+@routes.get("/orders/{order_id}/{token}")
+async def get_order(request: Request, order_id: str, token: str, house: TheHouse, now: Now) -> Response:
+    """The order's page."""
+    order = await owned_order(house, order_id, token)
+    return await _page(request, house, order, now=now)
+
+
+@routes.get("/orders/{order_id}/{token}/tickets.pdf")
+async def get_pdf(order_id: str, token: str, house: TheHouse, drawing: TheDrawing) -> Response:
+    """The order's tickets to print. Raises NoTickets where none is valid."""
+    order = await owned_order(house, order_id, token)
+    return await tickets_to_print(house, drawing, Principal(order_token=token), order)
+
+
+@routes.post("/orders/{order_id}/{token}/pay")
+async def post_pay(request: Request, order_id: str, token: str, house: TheHouse, now: Now) -> Response:
+    """A payment is begun; a test payment is paid at once."""
+    order = await owned_order(house, order_id, token)
+    filled = await forms.read(request, house, PayForm, now=now)
+    if filled.value is None:
+        return await _page(request, house, order, now=now, pay=filled, status=422)
+    method = PaymentMethod(filled.value.method)
+
+    async def act(keep: Keep[Payment]) -> Payment:
+        return await actions.start_payment(house, order, method, TestOutcome.PAID, keep=keep, now=now)
+
+    return await _once(request, house, order, filled, act, now=now)
+
+
+@routes.post("/orders/{order_id}/{token}/extend")
+async def post_extend(request: Request, order_id: str, token: str, house: TheHouse, now: Now) -> Response:
+    """The places are held for longer."""
+    order = await owned_order(house, order_id, token)
+    filled = await forms.read(request, house, ButtonForm, now=now)
+    if filled.value is None:
+        return await _page(request, house, order, now=now, problem=filled, status=422)
+
+    async def act(keep: Keep[Order]) -> Order:
+        return await actions.extend_hold(house, order, keep=keep, now=now)
+
+    response = await _once(request, house, order, filled, act, now=now)
+    leave_flash(response, house.settings, EXTENDED)
+    return response
+
+
+@routes.post("/orders/{order_id}/{token}/cancel")
+async def post_cancel(request: Request, order_id: str, token: str, house: TheHouse, now: Now) -> Response:
+    """The order is cancelled."""
+    order = await owned_order(house, order_id, token)
+    filled = await forms.read(request, house, ButtonForm, now=now)
+    if filled.value is None:
+        return await _page(request, house, order, now=now, problem=filled, status=422)
+
+    async def act(keep: Keep[Order]) -> Order:
+        return await actions.cancel_order(house, order, keep=keep, now=now)
+
+    response = await _once(request, house, order, filled, act, now=now)
+    leave_flash(response, house.settings, CANCELLED)
+    return response
+
+
+@routes.post("/orders/{order_id}/{token}/tickets/{admission_id}/name")
+async def post_name(
+    request: Request, order_id: str, token: str, admission_id: str, house: TheHouse, now: Now
+) -> Response:
+    """Somebody else comes with this ticket."""
+    order = await owned_order(house, order_id, token)
+    who = Principal(order_token=token)
+    admission = await admissions.admission_for(house, who, admission_id, admissions.TO_CHANGE)
+    filled = await forms.read(request, house, HolderForm, now=now)
+    if filled.value is None:
+        return await _page(request, house, order, now=now, holder=(admission_id, filled), status=422)
+    first, last = name_parts(filled.value.name)
+    attendee = Attendee(filled.value.email, first, last)
+    if attendee != admission.attendee:
+        await admissions.rename(house, admission, attendee, now=now)
+    response = forms.see(house, order_path(house.keys, order_id))
+    leave_flash(response, house.settings, RENAMED)
+    return response
+
+
+async def owned_order(house: House, order_id: str, token: str) -> Order:
+    """The order whose page has this address. Raises NotFound for any other token."""
+    return await actions.order_for(
+        house, Principal(order_token=token), order_id, owner=Right.READ_OWN_ORDERS, organizer=None
+    )
+
+
+async def _once(
+    request: Request, house: House, order: Order, filled: Filled[Any], act: Any, *, now: datetime
+) -> Response:
+    path = order_path(house.keys, order.order_id)
+    return await forms.submit_once(
+        request, house, filled, scope=f"order {order.order_id}", act=act, then=lambda _: path, now=now
+    )
+
+
+async def _page(
+    request: Request,
+    house: House,
+    order: Order,
+    *,
+    now: datetime,
+    pay: Filled[PayForm] | None = None,
+    holder: tuple[str, Filled[HolderForm]] | None = None,
+    problem: Filled[ButtonForm] | None = None,
+    status: int = 200,
+) -> Response:
+    shown = await _shown(request, house, order, holder=holder, now=now)
+    methods = ["test", "bank_transfer", "cash"] if house.settings.test_mode else ["bank_transfer", "cash"]
+    wrong = problem or pay or (holder[1] if holder is not None else None)
+    return page(
+        request,
+        "sales/order.html",
+        settings=house.settings,
+        status=status,
+        personal=True,
+        shown=shown,
+        order=order,
+        event=shown.event,
+        own=order_path(house.keys, order.order_id),
+        pay=pay or forms.blank(request, house, PayForm, now=now, method=methods[0]),
+        methods=[(method, METHOD_WORDS[method]) for method in methods],
+        button=forms.blank(request, house, ButtonForm, now=now),
+        wrong=wrong,
+        draw=Markup(poster(shown.event.event_id, category=next(iter(shown.event.categories), ""))),  # noqa: S704 - drawn here, holds nothing typed
+        again=_again(order, shown.event, now=now),
+    )
+
+
+def _again(order: Order, event: Event, *, now: datetime) -> str | None:
+    """Where the same can be ordered again, while it may be on sale."""
+    if event.status is not EventStatus.PUBLISHED or now >= event.end_date_time:
+        return None
+    chosen = urlencode({line.ticket_type_id: line.quantity for line in order.lines})
+    return f"/events/{order.event_id}/checkout?{chosen}"
+
+
+async def _shown(
+    request: Request,
+    house: House,
+    order: Order,
+    *,
+    holder: tuple[str, Filled[HolderForm]] | None,
+    now: datetime,
+) -> Shown:
+    offer = await read_offer(house.store, order.event_id)
+    assert offer is not None, "an event that was public is never deleted"
+    event = offer.event
+    names = {each.ticket_type_id: each.ticket_type for each in offer.ticket_types}
+    venue = None if event.venue_id is None else await read_venue(house.store, event.venue_id)
+    payments = await read_payments(house.store, order.payments)
+    refunds = await read_refunds(house.store, order.refunds)
+    every = await actions.admissions_of(house, order)
+    own = await actions.shown_to(house, Principal(order_token=house.keys.order_token(order.order_id)), every)
+    tickets = [
+        _ticket(request, house, admission, names, is_own=admission.admission_id in own, holder=holder, now=now)
+        for admission in every
+    ]
+    return Shown(
+        order=order,
+        status=shown_payment_status(order, now=now),
+        event=event,
+        venue=venue,
+        lines=tuple(
+            OrderedLine(
+                line.ticket_type_id,
+                names.get(line.ticket_type_id, ""),
+                line.quantity,
+                Money(line.subtotal_amount, order.currency),
+            )
+            for line in order.lines
+        ),
+        tickets=tuple(tickets),
+        promised=_promised(payments),
+        refund_due=_refund_due(refunds),
+    )
+
+
+def _promised(payments: Sequence[Payment]) -> Payment | None:
+    """The newest payment that somebody said would come."""
+    waiting = [payment for payment in payments if payment.payment_status is PaymentState.PENDING]
+    return waiting[-1] if waiting else None
+
+
+def _refund_due(refunds: Sequence[Refund]) -> Money | None:
+    due = [refund for refund in refunds if refund.refund_status is RefundState.DUE]
+    return Money(sum(refund.refund_amount for refund in due), due[0].currency) if due else None
+
+
+def _ticket(
+    request: Request,
+    house: House,
+    admission: Admission,
+    names: dict[str, str],
+    *,
+    is_own: bool,
+    holder: tuple[str, Filled[HolderForm]] | None,
+    now: datetime,
+) -> Ticket:
+    code = code_of(house.keys, admission) if is_own else None
+    symbol = None if code is None else Markup(qr_svg(code, title=admission.human_code))  # noqa: S704 - drawn here, the title is escaped
+    form: Filled[HolderForm] | None = None
+    if admission.status is AdmissionStatus.VALID and is_own:
+        if holder is not None and holder[0] == admission.admission_id:
+            form = holder[1]
+        else:
+            attendee = admission.attendee
+            name = f"{attendee.first_name} {attendee.last_name}".strip()
+            form = forms.blank(request, house, HolderForm, now=now, name=name, email=attendee.email)
+    return Ticket(admission, names.get(admission.ticket_type_id, ""), symbol, form)
