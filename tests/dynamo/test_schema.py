@@ -15,7 +15,7 @@ from ticketing.storage.dynamo.schema import (
     is_base,
     sort_attribute,
 )
-from ticketing.storage.dynamo.values import item_of, lacking, record_of
+from ticketing.storage.dynamo.values import Unreadable, item_of, lacking, record_of
 
 FOUNDING = {
     "Users": (["UserID"], "Username Email Password FirstName LastName Phone Address UserType"),
@@ -170,3 +170,17 @@ def test_an_event_as_the_founding_document_has_it_is_a_draft_with_its_own_values
 
 def test_a_list_that_was_kept_as_one_text_is_a_list_of_it() -> None:
     assert record_of(VENUES, {"VenueID": {"S": "7"}, "Amenities": {"S": "parking"}})["amenities"] == ["parking"]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "held"),
+    [
+        ("Price", {"N": "25.50"}),
+        ("Price", {"S": "free"}),
+        ("SaleStartDateTime", {"S": "soon"}),
+        ("Paused", {"S": "no"}),
+    ],
+)
+def test_a_value_that_nobody_can_understand_is_named(attribute: str, held: dict[str, str]) -> None:
+    with pytest.raises(Unreadable, match=rf"Tickets .*balcony.*{attribute}"):
+        record_of(TICKETS, {"TicketID": {"S": "balcony"}, attribute: held})

@@ -53,6 +53,10 @@ _LACKING_HERE: Final[dict[tuple[str, str], Value]] = {
 """What is read where the founding schema has no such attribute, where the kind's own nothing would not be understood."""
 
 
+class Unreadable(ValueError):
+    """An item holds what no column of its kind can mean, as a price that is no whole number; the message says where."""
+
+
 def lacking(table: Table, column: Column) -> Value:
     """What is read where an item lacks the attribute of this column: null where it may be, else what changes nothing."""
     if column.nullable:
@@ -113,7 +117,11 @@ def record_of(table: Table, item: Mapping[str, Attribute]) -> Record:
         if held is None or "NULL" in held:
             record[column.name] = lacking(table, column)
         else:
-            record[column.name] = _value(column.kind, held)
+            try:
+                record[column.name] = _value(column.kind, held)
+            except (KeyError, ValueError) as error:
+                key = [item.get(attribute_name(name)) for name in table.key]
+                raise Unreadable(f"{table.dynamo_name} {key}: {attribute} holds {held}") from error
     return record
 
 
