@@ -5,7 +5,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help install run test check lint types order format messages browser coverage bench bench-full aws check-aws lock clean
+.PHONY: help install run test check lint types order format messages browser screenshots coverage bench bench-full aws check-aws lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ run: ## Install what running needs, then serve the demo with real events
 
 test: check check-aws browser ## Check, then run every test; ARGS="-k hold" picks some
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+screenshots: install browser ## Write docs/screenshots anew
+	$(BIN)/python -m tests.support.screenshots
 
 browser: ## Bring Chromium for the tests of the pages, where this is root on Debian; else say what to install
 	@.ci/browser
