@@ -19,7 +19,7 @@ from ticketing.base.changes import Change
 from ticketing.base.house import House
 from ticketing.entry.opening import OpenHouse
 from ticketing.sales.api.orders import answer_order
-from ticketing.storage.coalesce import CoalescedStore
+from ticketing.storage.coalesce import AwaitedEngine, CoalescedStore
 from ticketing.storage.sql.migrate import latest_revision
 from ticketing.storage.sql.sqlite import SqliteEngine
 
@@ -100,6 +100,7 @@ class Gathering(CoalescedStore):
 
     def write(self) -> None:
         """All that was gathered is in the file. Asserts that every commit held."""
+        assert not isinstance(self.engine, AwaitedEngine)
         outcomes = self.engine.apply(self._gathered)
         assert outcomes == [None] * len(self._gathered), [outcome for outcome in outcomes if outcome is not None][:3]
         self._gathered = []

@@ -230,7 +230,9 @@ async def test_past_the_bound_requests_are_told_at_once_to_come_again() -> None:
         await send({"type": "http.response.start", "status": 200})
         await send({"type": "http.response.body", "body": b""})
 
-    front = Front(slow, metrics=Metrics(None), ids=RequestIds(), hosts=frozenset(), shortcuts=frozenset(), log_requests=False)
+    front = Front(
+        slow, metrics=Metrics(None), ids=RequestIds(), hosts=frozenset(), shortcuts=frozenset(), log_requests=False
+    )
     held = [asyncio.create_task(answered(front, scope_of("GET", "/v1/events"))) for _ in range(REQUESTS_IN_FLIGHT_MAX)]
     await asyncio.sleep(0)
 
@@ -262,7 +264,9 @@ async def test_whoever_is_slow_to_send_a_body_holds_no_place() -> None:
 
     async def send(message: Message) -> None: ...
 
-    front = Front(reads, metrics=metrics, ids=RequestIds(), hosts=frozenset(), shortcuts=frozenset(), log_requests=False)
+    front = Front(
+        reads, metrics=metrics, ids=RequestIds(), hosts=frozenset(), shortcuts=frozenset(), log_requests=False
+    )
     slow = asyncio.create_task(front(scope_of("POST", "/v1/venues"), receive, send))
     await asyncio.sleep(0)
 

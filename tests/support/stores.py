@@ -1,7 +1,9 @@
 """Stores for tests: every engine that exists behind one fixture, small tables of the contract's own, and an index that lags."""
 
+import asyncio
+import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,13 +12,16 @@ from typing import Any, Final, Protocol
 import pytest
 
 from tests.support.dynamo import dynamo_engine, dynamo_store
+from tests.support.postgres import borrow_database, give_back
 from ticketing.base.changes import Change, Insert
 from ticketing.base.store import ALL, Page, Range, Store
 from ticketing.base.tables import Column, Index, Key, Kind, Record, Table
 from ticketing.schema.tables import TABLES
 from ticketing.storage.coalesce import CoalescedStore, Engine
 from ticketing.storage.memory import MemoryStore
-from ticketing.storage.sql.ddl import schema_statements
+from ticketing.storage.sql.ddl import POSTGRESQL, schema_statements
+from ticketing.storage.sql.postgres.engine import PostgresEngine
+from ticketing.storage.sql.postgres.statements import BATCHES_TABLE
 from ticketing.storage.sql.sqlite import SqliteEngine, connect
 
 MOMENT: Final = datetime(2027, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -161,13 +166,98 @@ async def sqlite_store(folder: Path, tables: tuple[Table, ...]) -> AsyncIterator
         await store.close()
 
 
+def postgres_statements(tables: tuple[Table, ...]) -> tuple[str, ...]:
+    """What makes a database with these tables."""
+    return (*schema_statements(tables, POSTGRESQL), BATCHES_TABLE)
+
+
+@asynccontextmanager
+async def postgres_store(folder: Path, tables: tuple[Table, ...]) -> AsyncIterator[Store]:
+    """A store on a new database of the run's PostgreSQL, closed at the end; `folder` stays empty."""
+    del folder
+    statements = postgres_statements(tables)
+    url = borrow_database(statements)
+    store = CoalescedStore(PostgresEngine(url, tables))
+    try:
+        yield store
+    finally:
+        await store.close()
+        give_back(url, statements)
+
+
+class BlockingEngine:
+    """An engine on PostgreSQL that answers before it returns, as that of a file does: its event loop runs in a thread of its own."""
+
+    def __init__(self, engine: PostgresEngine, statements: tuple[str, ...]) -> None:
+        self.within = engine
+        self._statements = statements
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def _done(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def get(self, table: Table, key: Key) -> Record | None:
+        """The record with this key."""
+        found: Record | None = self._done(self.within.get(table, key))
+        return found
+
+    async def get_many(self, table: Table, keys: Sequence[Key]) -> list[Record | None]:
+        """The records of these keys."""
+        found: list[Record | None] = self._done(self.within.get_many(table, keys))
+        return found
+
+    async def query(self, index: Index, value: str, **more: Any) -> Page:
+        """A page of an index."""
+        page: Page = self._done(self.within.query(index, value, **more))
+        return page
+
+    async def scan(self, table: Table) -> AsyncIterator[Record]:
+        """Every record."""
+
+        async def all_of_it() -> list[Record]:
+            return [record async for record in self.within.scan(table)]
+
+        for record in self._done(all_of_it()):
+            yield record
+
+    def apply(self, commits: Sequence[Sequence[Change]]) -> list[Exception | None]:
+        """What each commit came to."""
+        outcomes: list[Exception | None] = self._done(self.within.apply(commits))
+        return outcomes
+
+    def close(self) -> None:
+        """The database is gone, and so is the thread."""
+        if self._loop.is_closed():
+            return
+        self._done(self.within.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        give_back(self.within.url, self._statements)
+
+
+def postgres_engine(folder: Path, tables: tuple[Table, ...] = CONTRACT_TABLES) -> Engine:
+    """An engine on a new database of the run's PostgreSQL, to be closed."""
+    del folder
+    statements = postgres_statements(tables)
+    return BlockingEngine(PostgresEngine(borrow_database(statements), tables), statements)
+
+
 OpenStore = Callable[[Path, tuple[Table, ...]], AbstractAsyncContextManager[Store]]
 
-ENGINES: Final[dict[str, OpenStore]] = {"memory": memory_store, "sqlite": sqlite_store, "dynamo": dynamo_store}
+ENGINES: Final[dict[str, OpenStore]] = {
+    "memory": memory_store,
+    "sqlite": sqlite_store,
+    "postgres": postgres_store,
+    "dynamo": dynamo_store,
+}
 """Every engine that exists, by name. Another one is one more line."""
 
 BATCHING: Final[dict[str, Callable[[Path, tuple[Table, ...]], Engine]]] = {
     "sqlite": sqlite_engine,
+    "postgres": postgres_engine,
     "dynamo": dynamo_engine,
 }
 """Those that take many commits at once, for `CoalescedStore`."""

@@ -19,6 +19,8 @@ COMMITS_WAITING_MAX: Final = 4096
 COMMITS_PER_BATCH_MAX: Final = 128
 """Commits made durable at once. A longer batch gains nothing (as many orders a second), and all of it is answered in one turn of the
 event loop, in which nobody else is heard: with 512, one refusal in three took over 100 ms under overload, with 128 one in fifty."""
+DATABASE_CONNECTIONS_MAX: Final = 16
+"""Connections of one process to a database server, and never more than two for each core: more only wait for one another there."""
 DECISION_ROUNDS_MAX: Final = 8
 """How often a decision is taken anew because what it had read was changed meanwhile. Past this the item is too busy."""
 

@@ -40,6 +40,13 @@ class Busy(Refusal):
     title = "Too much at once. Nothing was changed; try again in a moment."
 
 
+class Unsettled(Busy):
+    """The store was lost in the middle of a commit and did not come back in time: it was done, or it never will be."""
+
+    code = "unsettled"
+    title = "Whether this was done is not known yet. Send the same once more: it is done only once."
+
+
 class BadCommit(AssertionError):
     """The commit breaks a law of the port: our own mistake, found before any I/O."""
 

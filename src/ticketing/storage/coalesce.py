@@ -57,11 +57,43 @@ class StagingEngine(Engine, Protocol):
     def abandon(self) -> None: ...
 
 
+@runtime_checkable
+class AwaitedEngine(Protocol):
+    """An engine that waits for a server and not for a disk: it needs no thread."""
+
+    async def get(self, table: Table, key: Key) -> Record | None: ...
+
+    async def get_many(self, table: Table, keys: Sequence[Key]) -> list[Record | None]: ...
+
+    async def query(
+        self,
+        index: Index,
+        value: str,
+        *,
+        within: Range = ALL,
+        limit: int = 20,
+        cursor: str | None = None,
+        descending: bool = False,
+    ) -> Page: ...
+
+    def scan(self, table: Table) -> AsyncIterator[Record]: ...
+
+    async def apply(self, commits: Sequence[Sequence[Change]]) -> list[Exception | None]: ...
+
+    async def leave_loop(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
 class CoalescedStore:
     """The storage port over an engine whose commits are written in batches; what may wait for the disk has a thread."""
 
     def __init__(
-        self, engine: Engine, *, waiting_max: int = COMMITS_WAITING_MAX, batch_max: int = COMMITS_PER_BATCH_MAX
+        self,
+        engine: Engine | AwaitedEngine,
+        *,
+        waiting_max: int = COMMITS_WAITING_MAX,
+        batch_max: int = COMMITS_PER_BATCH_MAX,
     ) -> None:
         self.engine = engine
         self.get = engine.get
@@ -72,6 +104,8 @@ class CoalescedStore:
         self._batch_max = batch_max
         self._waiting: deque[tuple[Sequence[Change], asyncio.Future[None]]] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
+        if isinstance(engine, AwaitedEngine):
+            self._written = engine.apply  # type: ignore[method-assign]
         self._writing: asyncio.Task[None] | None = None
         self.batch_sizes: dict[int, int] = {}
         """How many batches of each size were written."""
@@ -115,6 +149,7 @@ class CoalescedStore:
 
     async def _written(self, commits: Sequence[Sequence[Change]]) -> Sequence[Exception | None]:
         engine = self.engine
+        assert not isinstance(engine, AwaitedEngine)
         run = asyncio.get_running_loop().run_in_executor
         if not isinstance(engine, StagingEngine):
             return await run(self._thread, engine.apply, commits)
@@ -129,16 +164,22 @@ class CoalescedStore:
 
     async def between_batches(self, work: Callable[[Engine], None]) -> None:
         """`work` is done by the writer's thread, when no batch is being written: what only the writer may do to the file."""
+        assert not isinstance(self.engine, AwaitedEngine)
         await asyncio.get_running_loop().run_in_executor(self._thread, work, self.engine)
 
     async def leave_loop(self) -> None:
         """What waits is written, and nothing hangs on the running event loop."""
         while self._writing is not None:
             await asyncio.wait({self._writing})
+        if isinstance(self.engine, AwaitedEngine):
+            await self.engine.leave_loop()
 
     async def close(self) -> None:
         """What waits is written, and the engine is closed."""
         while self._writing is not None:
             await asyncio.wait({self._writing})
         self._thread.shutdown()
-        self.engine.close()
+        if isinstance(self.engine, AwaitedEngine):
+            await self.engine.close()
+        else:
+            self.engine.close()

@@ -41,9 +41,14 @@ class Sale:
             await receive()
             await send({"type": "lifespan.shutdown.complete"})
             return
-        await Front(self._sell, metrics=self.metrics, ids=RequestIds(), hosts=frozenset(), shortcuts=frozenset(), log_requests=False)(
-            scope, receive, send
-        )
+        await Front(
+            self._sell,
+            metrics=self.metrics,
+            ids=RequestIds(),
+            hosts=frozenset(),
+            shortcuts=frozenset(),
+            log_requests=False,
+        )(scope, receive, send)
 
     async def _sell(self, _scope: Any, receive: Any, send: Any) -> None:
         self.under_way += 1

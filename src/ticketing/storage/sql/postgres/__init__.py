@@ -1,0 +1,1 @@
+"""The PostgreSQL store: its engine, its migrations and its search."""

@@ -1,0 +1,165 @@
+"""Connections to PostgreSQL: a few for reads and one for writes, opened when they are needed and again when they were lost."""
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import asyncpg
+import structlog
+
+from ticketing.base.bounds import DATABASE_CONNECTIONS_MAX
+from ticketing.base.store import Busy
+
+log = structlog.get_logger()
+
+CONNECT_SECONDS: Final = 3.0
+"""A database that does not answer for so long is down."""
+DOWN_SECONDS: Final = 0.25
+"""After a connection failed, nobody tries again for so long: while the database is down, everyone hears so at once."""
+WAIT_SECONDS: Final = 5.0
+"""How long a read may wait for a free connection, and a write for a row that another process changes."""
+STATEMENT_SECONDS: Final = 15.0
+"""A statement takes milliseconds; one that takes so long is stuck, and is ended."""
+STATEMENTS_KEPT: Final = 500
+"""Prepared statements of a connection: as many as there are shapes of batches, and more."""
+
+_SESSION: Final = (
+    "set timezone = 'UTC'; set jit = off; "
+    f"set lock_timeout = {int(WAIT_SECONDS * 1000)}; set statement_timeout = {int(STATEMENT_SECONDS * 1000)}"
+)
+_WRITING: Final = (
+    # Planned once; through indexes and in the order given, so that rows are locked in key order however small a table is.
+    "set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; "
+    "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'"
+)
+
+LOST: Final = (
+    OSError,
+    EOFError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+)
+"""The connection is gone or of no use: whether what was asked was done is not known."""
+REFUSING: Final = (
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InsufficientResourcesError,  # too many connections, disk full, out of memory
+    asyncpg.ReadOnlySQLTransactionError,  # it has become a standby
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+)
+"""The database says by itself that it cannot do this now."""
+AGAIN: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+"""Nothing was done, for the sake of others; it is tried again."""
+UNAVAILABLE: Final = (*LOST, *REFUSING, *AGAIN)
+
+
+def connections_max() -> int:
+    """How many connections a process holds at most: two for each core, or fewer."""
+    return min(DATABASE_CONNECTIONS_MAX, 2 * (os.cpu_count() or 1))
+
+
+class Connections:
+    """Connections of one kind to one database, at most `size` at a time. They belong to the event loop that opened them."""
+
+    def __init__(self, url: str, size: int, *, writing: bool = False) -> None:
+        self._url = url
+        self._size = size
+        self._setup = f"{_SESSION}; {_WRITING}" if writing else _SESSION
+        self._free: deque[Any] = deque()
+        self._places = asyncio.Semaphore(size)
+        self._down_until = 0.0
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[Any]:
+        """A connection for oneself. One that was lost is not handed out again. Raises Busy where there is none."""
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise Busy from error
+        connection = None
+        try:
+            while self._free and connection is None:
+                connection = self._free.pop()
+                if connection.is_closed():
+                    connection = None
+            if connection is None:
+                connection = await self._connected()
+            yield connection
+        except LOST:
+            if connection is not None:
+                connection.terminate()
+            raise
+        except BaseException:
+            # Whoever asked may have gone in the middle of an answer: the next one is not to read the rest of it.
+            if connection is not None and connection.is_in_transaction():
+                connection.terminate()
+            raise
+        finally:
+            if connection is not None and not connection.is_closed():
+                self._free.append(connection)
+            self._places.release()
+
+    async def read(self, statement: str, *parameters: Any) -> Sequence[Any]:
+        """The rows of a statement that changes nothing; where the connection was lost, it is asked once more. Raises Busy."""
+        try:
+            try:
+                async with self.taken() as connection:
+                    return await connection.fetch(statement, *parameters)  # type: ignore[no-any-return]
+            except (*LOST, *AGAIN, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError):
+                async with self.taken() as connection:
+                    return await connection.fetch(statement, *parameters)  # type: ignore[no-any-return]
+        except UNAVAILABLE as error:
+            log.error("store.cannot_read", error=_said(error))
+            raise Busy from error
+
+    async def close(self) -> None:
+        """None of them is open."""
+        while self._free:
+            connection = self._free.pop()
+            try:
+                await connection.close(timeout=CONNECT_SECONDS)
+            except LOST:
+                connection.terminate()
+        self._places = asyncio.Semaphore(self._size)
+
+    async def _connected(self) -> Any:
+        if time.monotonic() < self._down_until:
+            raise Busy
+        try:
+            connection = await connect(self._url)
+            try:
+                await connection.execute(self._setup)
+            except BaseException:
+                connection.terminate()
+                raise
+        except UNAVAILABLE as error:
+            self._down_until = time.monotonic() + DOWN_SECONDS
+            log.error("store.cannot_connect", error=_said(error))
+            raise Busy from error
+        return connection
+
+
+async def connect(url: str, *, seconds: float = CONNECT_SECONDS) -> Any:
+    """A connection with nothing set. Raises what the driver raises."""
+    return await asyncpg.connect(
+        url,
+        timeout=seconds,
+        command_timeout=STATEMENT_SECONDS + WAIT_SECONDS,  # the database ends it before; this is for one that is gone
+        statement_cache_size=STATEMENTS_KEPT,
+        max_cached_statement_lifetime=0,
+        max_cacheable_statement_size=0,
+    )
+
+
+def _said(error: BaseException) -> str:
+    """What an error says, without the address that it may name."""
+    return f"{type(error).__name__}: {error}".split("\n")[0][:200]
