@@ -117,6 +117,15 @@ SEARCH_WORD_LENGTH_MAX: Final = 40
 CITY_VENUES_MAX: Final = 500
 """Venues of one city that a search looks at, each one more list to walk. Past it the city is refused and not half answered."""
 
+# Feeds
+FEED_EVENTS_MAX: Final = 500
+"""Events in a calendar that is subscribed to, the nearest ones: a phone reads all of it every hour."""
+FEEDS_KEPT_MAX: Final = 64
+"""Calendars and parts of the sitemap that a process keeps: of the largest, with 50,000 addresses, some 6 MB each."""
+SITEMAP_URLS_MAX: Final = 50_000
+"""What sitemaps.org allows in one part. Parts are months; a million events of two years are 42,000 a month."""
+SITEMAP_MONTHS_MAX: Final = 1_200
+
 # Imports
 IMPORT_BYTES_MAX: Final = 20 * 1024 * 1024
 """Read into memory at once. Twenty thousand lines of a spreadsheet are a few megabytes."""

@@ -9,7 +9,9 @@ from ticketing.accounts.passwords import Passwords
 from ticketing.admission import api as admission
 from ticketing.base.house import House
 from ticketing.catalog import api as catalog
+from ticketing.catalog import feeds as catalog_feeds
 from ticketing.catalog import pages as catalog_pages
+from ticketing.catalog.feeds import Feeds
 from ticketing.checkin import api as checkin
 from ticketing.events import api as events
 from ticketing.notify import api as notify
@@ -71,6 +73,7 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     app.state.house = house
     app.state.passwords = Passwords()
     app.state.drawing = Drawing()
+    app.state.feeds = Feeds()
     app.state.limiter = limiter_of_house(house)
     app.state.metrics = Metrics(house.store)
     app.state.shedding = Shedding(app.state.metrics, path=ORDERS_PATH, root_path=house.settings.root_path)
@@ -83,6 +86,7 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     app.include_router(events.routes)
     app.include_router(catalog.routes)
     app.include_router(catalog_pages.routes)
+    app.include_router(catalog_feeds.routes)
     app.include_router(docs.routes)
     app.include_router(design.routes)
     app.include_router(assets.routes)
