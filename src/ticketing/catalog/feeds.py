@@ -191,7 +191,7 @@ async def get_robots(house: TheHouse) -> Response:
         "User-agent: *",
         *(
             f"Disallow: {root}{path}"
-            for path in ("/v1/", "/orders/", "/checkout/", "/tickets/", "/transfers/", "/desk/")
+            for path in ("/v1/", "/orders/", "/events/*/checkout", "/outbox")
         ),
         f"Sitemap: {house.settings.base_url}{root}/sitemap.xml",
     )
