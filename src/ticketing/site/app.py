@@ -5,6 +5,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ticketing import __version__
 from ticketing.accounts import api as accounts
+from ticketing.accounts import pages as accounts_pages
 from ticketing.accounts.passwords import Passwords
 from ticketing.admission import api as admission
 from ticketing.base.house import House
@@ -92,6 +93,8 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     app.include_router(assets.routes)
     app.include_router(admission.routes)
     app.include_router(checkin.routes)
+    for routes in accounts_pages.routes:
+        app.include_router(routes)
     app.include_router(notify.routes)
     app.include_router(notify_pages.routes)
     for routes in (*sales.routes, *sales_pages.routes):
