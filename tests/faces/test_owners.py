@@ -69,6 +69,7 @@ MATRIX = (
     Case("GET /v1/users/me/events", PEOPLE_AND_READING_KEYS),
     Case("GET /v1/users/me/orders", PEOPLE_AND_READING_KEYS),
     Case("DELETE /v1/sessions/current", PEOPLE),
+    Case("POST /v1/users/me/orders/claim", PEOPLE),
     Case("POST /v1/sessions/link", ANYONE_AT_ALL, body={"email": "bob@example.org"}),
     Case("POST /v1/password-reset", ANYONE_AT_ALL, body={"email": "bob@example.org"}),
     Case("POST /v1/users/me/email-proof", PEOPLE),

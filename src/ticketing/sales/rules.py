@@ -146,6 +146,14 @@ class NoTickets(Refusal):
     title = "This order has no tickets to show: it is not paid, or all of them are void."
 
 
+class EmailNotProven(Refusal):
+    """The user has not shown yet that the address of the account is the user's own."""
+
+    code = "email_not_proven"
+    kind = Kind.CONFLICT
+    title = "Show first that the address is yours: ask for a link, and follow it while you are logged in."
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What `decide_hold` decided: the order, and how many each pool gives."""

@@ -1,5 +1,6 @@
 """Use cases of sales: read, decide, commit, answer."""
 
+from ticketing.sales.actions.claims import claim_orders
 from ticketing.sales.actions.common import admissions_of
 from ticketing.sales.actions.holds import buyer_of, place_hold
 from ticketing.sales.actions.owners import order_for, shown_to
@@ -14,6 +15,7 @@ __all__ = [
     "admissions_of",
     "buyer_of",
     "cancel_order",
+    "claim_orders",
     "confirm_refund",
     "extend_hold",
     "offered_transfer",

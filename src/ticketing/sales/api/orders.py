@@ -174,6 +174,20 @@ async def _order_list(house: House, page: Page, now: datetime) -> Response:
     return respond(Answer(200, listed_from([order_view(order, now=now) for order in orders], page.next_cursor)))
 
 
+class ClaimedShown(Shown):
+    """How many orders became the user's."""
+
+    claimed: int
+
+
+@routes.post(
+    "/users/me/orders/claim", response_model=ClaimedShown, summary="Take over what I bought as a guest", tags=["users"]
+)
+async def post_claim(who: Who, house: TheHouse) -> Response:
+    """With a session, not with an API key, once the address is proven: every order with tickets that a guest made with it."""
+    return respond(Answer(200, {"claimed": await actions.claim_orders(house, who)}))
+
+
 @routes.post("/orders/{order_id}/extend", response_model=OrderShown, summary="Hold the places for longer")
 async def post_extend(request: Request, order_id: str, who: Who, house: TheHouse, now: Now) -> Response:
     """Its owner or the event's organizer, at most ten times."""
