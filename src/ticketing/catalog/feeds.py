@@ -189,10 +189,7 @@ async def get_robots(house: TheHouse) -> Response:
     root = house.settings.root_path
     lines = (
         "User-agent: *",
-        *(
-            f"Disallow: {root}{path}"
-            for path in ("/v1/", "/orders/", "/events/*/checkout", "/outbox")
-        ),
+        *(f"Disallow: {root}{path}" for path in ("/v1/", "/orders/", "/events/*/checkout", "/outbox")),
         f"Sitemap: {house.settings.base_url}{root}/sitemap.xml",
     )
     return PlainTextResponse("\n".join(lines) + "\n", headers={"Cache-Control": "public, max-age=3600"})

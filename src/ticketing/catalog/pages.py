@@ -21,6 +21,7 @@ from ticketing.catalog.queries import PUBLIC_SECONDS, cards, find_events
 from ticketing.catalog.rules import event_shown
 from ticketing.catalog.store import read_used_categories
 from ticketing.catalog.structured import map_url, structured_data
+from ticketing.events.calendar import MEDIA, Dated, calendar_file, event_url, host_of
 from ticketing.events.model import ShownStatus
 from ticketing.events.store import read_categories, read_event, read_offer
 from ticketing.venues.store import read_venue
@@ -115,9 +116,6 @@ async def get_event_page(request: Request, event_id: str, house: TheHouse, now: 
 @routes.get("/events/{event_id}/calendar.ics")
 async def get_calendar(event_id: str, house: TheHouse) -> Response:
     """A public event for a calendar."""
-    # Only where somebody asks: a cold start need not wait for it.
-    from ticketing.events.calendar import MEDIA, Dated, calendar_file, event_url, host_of
-
     event = await read_event(house.store, event_id)
     if event is None or not event.is_public:
         raise NotFound

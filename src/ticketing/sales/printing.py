@@ -10,6 +10,7 @@ from ticketing.base.house import House
 from ticketing.base.ids import order_code
 from ticketing.base.money import Money
 from ticketing.catalog.posters import ground_colour
+from ticketing.events.calendar import Dated, calendar_file, event_url, host_of
 from ticketing.events.model import Event, EventStatus, Offer
 from ticketing.events.store import read_event, read_offer
 from ticketing.sales.model import Order
@@ -62,9 +63,6 @@ def _sheet(house: House, order: Order, admission: Admission, offer: Offer, venue
 
 async def calendar_of(house: House, order: Order, admissions: Sequence[Admission], *, uid: str) -> bytes:
     """The event of these admissions of an order as a calendar file. Its entry is off where all of them are void."""
-    # Only where somebody asks: a cold start need not wait for the library.
-    from ticketing.events.calendar import Dated, calendar_file, event_url, host_of
-
     event = await read_event(house.store, order.event_id)
     assert event is not None, "an event that was public is never deleted"
     venue = None if event.venue_id is None else await read_venue(house.store, event.venue_id)

@@ -11,6 +11,7 @@ from ticketing.admission.qr import qr_png
 from ticketing.admission.rules import refuse_void
 from ticketing.admission.signing import code_of
 from ticketing.base.ids import order_code
+from ticketing.events.calendar import MEDIA
 from ticketing.sales import actions
 from ticketing.sales.printed import PDF, printed, private_file, tickets_to_print
 from ticketing.sales.printing import calendar_of
@@ -22,7 +23,6 @@ from ticketing.web.routing import TheHouse, router
 routes = router("documents")
 
 PNG: Final = "image/png"
-ICS: Final = "text/calendar; charset=utf-8"
 
 
 @routes.get(
@@ -78,7 +78,7 @@ async def get_order_calendar(order_id: str, who: Who, house: TheHouse) -> Respon
     if not admissions:
         raise NoTickets
     content = await calendar_of(house, order, admissions, uid=order_id)
-    return private_file(content, ICS, name=f"order-{order_code(order_id)}.ics")
+    return private_file(content, MEDIA, name=f"order-{order_code(order_id)}.ics")
 
 
 @routes.get(
@@ -93,7 +93,7 @@ async def get_admission_calendar(admission_id: str, who: Who, house: TheHouse) -
     order = await read_order(house.store, admission.order_id)
     assert order is not None
     content = await calendar_of(house, order, [admission], uid=admission_id)
-    return private_file(content, ICS, name=f"ticket-{admission_id}.ics")
+    return private_file(content, MEDIA, name=f"ticket-{admission_id}.ics")
 
 
 @routes.get(
