@@ -5,7 +5,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help install run test check lint types order format messages browser screenshots coverage bench bench-full aws check-aws lock clean
+.PHONY: help install run test check lint types order format messages browser screenshots coverage bench bench-full aws check-aws test-aws lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,11 @@ bench-full: install ## Measure with ten million orders too (long)
 check-aws: install ## Check the template for AWS with cfn-lint and SAM, in an environment of their own
 	deploy/aws/check
 
+test-aws: install ## Deploy the template to an emulator and buy there (minutes; no change waits for it)
+	deploy/aws/tools .venv-aws deploy/aws/requirements.txt
+	deploy/aws/tools .venv-ministack deploy/aws/emulator.txt
+	$(BIN)/python -m pytest tests/aws/whole_stack.py $(ARGS)
+
 aws: install ## Put together what runs on AWS Lambda, in build/aws (docs/aws.md)
 	deploy/aws/build $(ARGS)
 
@@ -67,5 +72,5 @@ lock: install ## Resolve the dependencies anew, after pyproject.toml changed
 		UV_NO_CONFIG=1 UV_SYSTEM_CERTS=true UV_PYTHON_DOWNLOADS=never $(BIN)/uv lock
 
 clean: ## Remove what the other targets made, .venv included
-	rm -rf .venv .venv-aws .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist
+	rm -rf .venv .venv-aws .venv-ministack .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
