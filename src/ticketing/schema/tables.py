@@ -400,7 +400,7 @@ TRANSFERS: Final = Table(
     (
         Column("transfer_id"),
         Column("admission_id", references="admissions"),
-        Column("event_id", references="events"),
+        Column("event_id"),  # of the admission, which refers to it
         Column("email"),  # of the person it is offered to, as the names
         Column("first_name"),
         Column("last_name"),

@@ -17,7 +17,7 @@ STATEMENTS = (
     create table transfers (
       transfer_id text not null,
       admission_id text not null references admissions (admission_id),
-      event_id text not null references events (event_id),
+      event_id text not null,
       email text not null,
       first_name text not null,
       last_name text not null,
