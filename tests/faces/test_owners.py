@@ -217,6 +217,10 @@ async def test_what_stands_outside_of_the_document_only_shows_pages(there: World
     assert [route.path for route in outside if not (route.methods or set()) <= {"GET", "HEAD"}] == []
 
 
+NOT_YET = {(409, "email_not_proven")}
+"""It is theirs, but something else has to be done first, as they are told."""
+
+
 @pytest.mark.parametrize("case", MATRIX, ids=str)
 async def test_who_may_gets_it_and_for_everybody_else_it_is_not_there(there: World, case: Case) -> None:
     found = {}
@@ -224,7 +228,7 @@ async def test_who_may_gets_it_and_for_everybody_else_it_is_not_there(there: Wor
         answer = await ask(there, case, caller)
         found[caller] = (answer.status_code, answer.json()["code"] if answer.status_code >= 400 else "")
 
-    missing = [caller for caller in sorted(case.may) if found[caller][0] >= 300]
+    missing = [caller for caller in sorted(case.may) if found[caller][0] >= 300 and found[caller] not in NOT_YET]
     assert missing == [], f"they may, but were told {[found[caller] for caller in missing]}"
     for caller in CALLERS - case.may:
         asked_in = caller in BAD or (caller == STRANGER and not case.is_public)
