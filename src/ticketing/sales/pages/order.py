@@ -18,6 +18,7 @@ from ticketing.admission import actions as admissions
 from ticketing.admission.model import Admission, AdmissionStatus, Attendee
 from ticketing.admission.qr import qr_svg
 from ticketing.admission.signing import code_of
+from ticketing.base.bounds import HOLD_EXTENSIONS_MAX
 from ticketing.base.house import House
 from ticketing.base.ids import order_code
 from ticketing.base.money import Money
@@ -175,32 +176,14 @@ async def post_pay(request: Request, order_id: str, token: str, house: TheHouse,
 async def post_extend(request: Request, order_id: str, token: str, house: TheHouse, now: Now) -> Response:
     """The places are held for longer."""
     order = await owned_order(house, order_id, token)
-    filled = await forms.read(request, house, ButtonForm, now=now)
-    if filled.value is None:
-        return await _page(request, house, order, now=now, problem=filled, status=422)
-
-    async def act(keep: Keep[Order]) -> Order:
-        return await actions.extend_hold(house, order, keep=keep, now=now)
-
-    response = await _once(request, house, order, filled, act, now=now)
-    leave_flash(response, house.settings, EXTENDED)
-    return response
+    return await _pressed(request, house, order, actions.extend_hold, said=EXTENDED, now=now)
 
 
 @routes.post("/orders/{order_id}/{token}/cancel")
 async def post_cancel(request: Request, order_id: str, token: str, house: TheHouse, now: Now) -> Response:
     """The order is cancelled."""
     order = await owned_order(house, order_id, token)
-    filled = await forms.read(request, house, ButtonForm, now=now)
-    if filled.value is None:
-        return await _page(request, house, order, now=now, problem=filled, status=422)
-
-    async def act(keep: Keep[Order]) -> Order:
-        return await actions.cancel_order(house, order, keep=keep, now=now)
-
-    response = await _once(request, house, order, filled, act, now=now)
-    leave_flash(response, house.settings, CANCELLED)
-    return response
+    return await _pressed(request, house, order, actions.cancel_order, said=CANCELLED, now=now)
 
 
 @routes.post("/orders/{order_id}/{token}/tickets/{admission_id}/name")
@@ -228,6 +211,21 @@ async def owned_order(house: House, order_id: str, token: str) -> Order:
     return await actions.order_for(
         house, Principal(order_token=token), order_id, owner=Right.READ_OWN_ORDERS, organizer=None
     )
+
+
+async def _pressed(request: Request, house: House, order: Order, action: Any, *, said: str, now: datetime) -> Response:
+    """A button of the page was pressed: `action` is done to the order, once, and the page says so."""
+    filled = await forms.read(request, house, ButtonForm, now=now)
+    if filled.value is None:
+        return await _page(request, house, order, now=now, problem=filled, status=422)
+
+    async def act(keep: Keep[Order]) -> Order:
+        changed: Order = await action(house, order, keep=keep, now=now)
+        return changed
+
+    response = await _once(request, house, order, filled, act, now=now)
+    leave_flash(response, house.settings, said)
+    return response
 
 
 async def _once(
@@ -268,6 +266,7 @@ async def _page(
         button=forms.blank(request, house, ButtonForm, now=now),
         wrong=wrong,
         draw=Markup(poster(shown.event.event_id, category=next(iter(shown.event.categories), ""))),  # noqa: S704 - drawn here, holds nothing typed
+        can_extend=order.extensions < HOLD_EXTENSIONS_MAX,
         again=_again(order, shown.event, now=now),
     )
 
