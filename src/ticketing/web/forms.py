@@ -90,6 +90,10 @@ class Form(BaseModel):
         raise AssertionError(f"{cls.__name__}.{name} has no Entry")
 
 
+class ButtonForm(Form):
+    """A form of nothing but its button."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What is wrong with a field, or with the whole form (`name` is empty). `message` is English with `%(name)s` placeholders."""

@@ -15,7 +15,7 @@ from ticketing.accounts.visitor import Visitor
 from ticketing.base.bounds import PASSWORD_LENGTH_MAX, PASSWORD_LENGTH_MIN
 from ticketing.base.errors import Invalid
 from ticketing.base.house import House
-from ticketing.web.forms import Entry, Filled, Form, blank, read, see
+from ticketing.web.forms import ButtonForm, Entry, Filled, Form, blank, read, see
 from ticketing.web.i18n import N_, gettext
 from ticketing.web.limits import LimitKind, limited
 from ticketing.web.render import page
@@ -27,10 +27,6 @@ routes = APIRouter(include_in_schema=False)
 LOGIN: Final = "/login/link"
 RESET: Final = "/login/reset"
 VERIFY: Final = "/account/verify"
-
-
-class ButtonForm(Form):
-    """A form of nothing but its button."""
 
 
 class PasswordForm(Form):

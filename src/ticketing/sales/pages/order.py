@@ -39,7 +39,7 @@ from ticketing.web import forms
 from ticketing.web.bodies import Email, Name
 from ticketing.web.drawing import TheDrawing
 from ticketing.web.flash import declare_flash, leave_flash
-from ticketing.web.forms import Entry, Filled, Form
+from ticketing.web.forms import ButtonForm, Entry, Filled, Form
 from ticketing.web.i18n import N_
 from ticketing.web.render import page
 from ticketing.web.routing import Now, TheHouse
@@ -56,10 +56,6 @@ METHOD_WORDS: Final = {
     "bank_transfer": N_("Bank transfer"),
     "cash": N_("Cash at the box office"),
 }
-
-
-class ButtonForm(Form):
-    """A form of one button."""
 
 
 class PayForm(Form):
