@@ -32,6 +32,7 @@ from ticketing.notify.writing import Item, Values, Written, one_line, phrases, w
 from ticketing.payments.model import PaymentMethod, PaymentState, RefundState
 from ticketing.payments.store import read_payment, read_refund
 from ticketing.sales.actions import admissions_of
+from ticketing.sales.links import order_url
 from ticketing.sales.model import Order, PaymentStatus
 from ticketing.sales.printing import sheets_of
 from ticketing.sales.store import read_order
@@ -91,7 +92,7 @@ class Letters:
         assert offer is not None, "an event that was public is never deleted"
         _refuse_old_news(delivery.kind, order, offer.event)
         words = await self._words_of_order(delivery, order, offer)
-        addresses = {"order": order_url(self._house, order)}
+        addresses = {"order": order_url(self._house, order.order_id)}
         admissions: tuple[Admission, ...] = ()
         if delivery.kind is MailKind.ORDER_CONFIRMED:
             live = await admissions_of(self._house, order)
@@ -235,18 +236,10 @@ def money_in_words(amount: int, currency: str, *, language: str) -> str:
 # addresses -----------------------------------------------------------------------------------------------------------
 
 
-def order_url(house: House, order: Order) -> str:
-    """The order's page for its owner. The token in it is as good as a log-in: it goes to the owner and nowhere else."""
-    return _url(house, f"/orders/{order.order_id}", token=house.keys.order_token(order.order_id))
-
-
 def link_url(house: House, link: Link) -> str:
     """Where a link leads that is good once."""
-    return _url(house, LINK_PATHS[link.purpose], token=link_token(house.keys, link))
-
-
-def _url(house: House, path: str, *, token: str) -> str:
-    return f"{house.settings.base_url}{house.settings.root_path}{path}?{urlencode({'token': token})}"
+    query = urlencode({"token": link_token(house.keys, link)})
+    return f"{house.settings.base_url}{house.settings.root_path}{LINK_PATHS[link.purpose]}?{query}"
 
 
 # messages ------------------------------------------------------------------------------------------------------------

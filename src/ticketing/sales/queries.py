@@ -1,10 +1,13 @@
-"""Views of orders, as the API shows them."""
+"""Views of orders, as the API and the pages show them."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ticketing.base.ids import order_code
+from ticketing.base.money import Money
 from ticketing.base.times import shown
+from ticketing.events.model import Offer
 from ticketing.sales.model import Order
 from ticketing.sales.rules import shown_payment_status
 
@@ -40,3 +43,27 @@ def order_view(order: Order, *, now: datetime) -> dict[str, Any]:
             "last_name": customer.last_name,
         },
     }
+
+
+@dataclass(frozen=True, slots=True)
+class NamedLine:
+    """A line of an order with the name of its ticket type, and what it costs."""
+
+    ticket_type_id: str
+    ticket_type: str
+    quantity: int
+    subtotal: Money
+
+
+def named_lines(offer: Offer, order: Order) -> tuple[NamedLine, ...]:
+    """The order's lines with the names that its event gives them now. A ticket type that is not offered any more has none."""
+    names = {each.ticket_type_id: each.ticket_type for each in offer.ticket_types}
+    return tuple(
+        NamedLine(
+            line.ticket_type_id,
+            names.get(line.ticket_type_id, ""),
+            line.quantity,
+            Money(line.subtotal_amount, order.currency),
+        )
+        for line in order.lines
+    )

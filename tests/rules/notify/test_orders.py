@@ -25,7 +25,7 @@ async def test_all_tickets_of_an_order_come_in_one_mail(till: Till, mail: Mail, 
     assert sent["To"] == CUSTOMER["email"]
     assert sent["Subject"] == "Your tickets: Spring Gala"
     assert text_of(sent).count("* Balcony") == len(admissions) == 3
-    assert f"/orders/{order['order_id']}?token={order['access_token']}" in text_of(sent)
+    assert f"/orders/{order['order_id']}/{order['access_token']}" in text_of(sent)
     assert order["access_token"] in html_of(sent)
     assert [part.get_filename() for part in sent.iter_attachments()] == [f"tickets-{order['order_code']}.pdf"]
 

@@ -17,11 +17,12 @@ from ticketing.base.errors import NotFound
 from ticketing.base.house import House
 from ticketing.base.money import Money
 from ticketing.base.once import Keep
-from ticketing.events.model import Event, Offer
+from ticketing.events.model import Event
 from ticketing.events.store import read_offer
 from ticketing.sales import actions, rules
 from ticketing.sales.links import order_path
 from ticketing.sales.model import Buyer, Customer, HoldWish, LineWish, Order
+from ticketing.sales.queries import NamedLine, named_lines
 from ticketing.sales.rules import LimitPerCustomer, SoldOut
 from ticketing.venues.model import Venue
 from ticketing.venues.store import read_venue
@@ -64,22 +65,12 @@ class DetailsForm(Form):
 
 
 @dataclass(frozen=True, slots=True)
-class ChosenLine:
-    """So many of one ticket type, and what they cost."""
-
-    ticket_type_id: str
-    ticket_type: str
-    quantity: int
-    subtotal: Money
-
-
-@dataclass(frozen=True, slots=True)
 class Choice:
     """What is about to be ordered, as the offer is now."""
 
     event: Event
     venue: Venue | None
-    lines: tuple[ChosenLine, ...]
+    lines: tuple[NamedLine, ...]
     total: Money
     wish: HoldWish
 
@@ -181,20 +172,7 @@ async def _choice(house: House, wish: HoldWish, *, now: datetime) -> Choice:
     assert offer is not None
     venue = None if offer.event.venue_id is None else await read_venue(house.store, offer.event.venue_id)
     return Choice(
-        offer.event, venue, _lines(offer, held.order), Money(held.order.total_amount, held.order.currency), wish
-    )
-
-
-def _lines(offer: Offer, order: Order) -> tuple[ChosenLine, ...]:
-    names = {each.ticket_type_id: each.ticket_type for each in offer.ticket_types}
-    return tuple(
-        ChosenLine(
-            line.ticket_type_id,
-            names[line.ticket_type_id],
-            line.quantity,
-            Money(line.subtotal_amount, order.currency),
-        )
-        for line in order.lines
+        offer.event, venue, named_lines(offer, held.order), Money(held.order.total_amount, held.order.currency), wish
     )
 
 

@@ -32,6 +32,7 @@ from ticketing.sales import actions
 from ticketing.sales.links import order_path
 from ticketing.sales.model import Order, PaymentStatus
 from ticketing.sales.printed import tickets_to_print
+from ticketing.sales.queries import NamedLine, named_lines
 from ticketing.sales.rules import name_parts, shown_payment_status
 from ticketing.venues.model import Venue
 from ticketing.venues.store import read_venue
@@ -75,16 +76,6 @@ class HolderForm(Form):
 
 
 @dataclass(frozen=True, slots=True)
-class OrderedLine:
-    """A line of the order with the name of its ticket type."""
-
-    ticket_type_id: str
-    ticket_type: str
-    quantity: int
-    subtotal: Money
-
-
-@dataclass(frozen=True, slots=True)
 class Ticket:
     """An admission as a ticket: its symbol (None where it is void), and the form that changes whose it is (None where none may)."""
 
@@ -108,7 +99,7 @@ class Shown:
     status: PaymentStatus
     event: Event
     venue: Venue | None
-    lines: tuple[OrderedLine, ...]
+    lines: tuple[NamedLine, ...]
     tickets: tuple[Ticket, ...]
     promised: Payment | None
     refund_due: Money | None
@@ -301,15 +292,7 @@ async def _shown(
         status=shown_payment_status(order, now=now),
         event=event,
         venue=venue,
-        lines=tuple(
-            OrderedLine(
-                line.ticket_type_id,
-                names.get(line.ticket_type_id, ""),
-                line.quantity,
-                Money(line.subtotal_amount, order.currency),
-            )
-            for line in order.lines
-        ),
+        lines=named_lines(offer, order),
         tickets=tuple(tickets),
         promised=_promised(payments),
         refund_due=_refund_due(refunds),
