@@ -215,6 +215,20 @@ async def administer(url: str, *statements: str, database: str = "postgres") -> 
         await connection.close()
 
 
+def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """What a statement finds in a database."""
+
+    async def found() -> list[tuple[Any, ...]]:
+        connection = await asyncpg.connect(url)
+        try:
+            return [tuple(row) for row in await connection.fetch(statement)]
+        finally:
+            await connection.close()
+
+    result: list[tuple[Any, ...]] = in_own_loop(found())
+    return result
+
+
 def new_database(statements: tuple[str, ...] = ()) -> str:
     """The URL of a new database on the server of this run of tests, in which these statements were run."""
     url = shared_url()

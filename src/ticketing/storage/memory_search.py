@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from ticketing.base.search import PREFIX_LENGTH_MIN, Phase, SearchPage, SearchWish
-from ticketing.base.store import BadCursor, Store
+from ticketing.base.store import BadCursor
 from ticketing.base.tables import Record
 from ticketing.base.times import read, written
 from ticketing.schema.tables import LISTINGS
 from ticketing.storage.cursors import read_cursor, write_cursor
+from ticketing.storage.snapshots import Scanned
 
 _CURSOR: Final = "search in memory"
 RUNS: Final = 4
@@ -21,7 +22,7 @@ _Place: TypeAlias = tuple[int, datetime, str]
 class MemorySearch:
     """Finds listings by looking at each of them."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Scanned) -> None:
         self._store = store
 
     async def search(self, wish: SearchWish, *, limit: int, cursor: str | None = None) -> SearchPage:

@@ -88,7 +88,25 @@ def _open_sqlite(path: Path) -> Opened:
 
 
 def _open_postgres(url: str) -> Opened:
-    raise CannotOpen("This version does not open PostgreSQL yet: use sqlite:///PATH.")
+    try:
+        from ticketing.storage.sql.postgres.migrate import CannotUse
+        from ticketing.storage.sql.postgres.opening import open_store
+        from ticketing.storage.sql.postgres.purge import purge
+    except ImportError as error:
+        raise CannotOpen("PostgreSQL needs asyncpg: pip install 'ticketing[postgres]'.") from error
+
+    try:
+        store, search = open_store(url)
+    except CannotUse as error:
+        raise CannotOpen(str(error)) from error
+
+    async def purge_there(now: datetime) -> int:
+        return await purge(url, now=now)
+
+    async def leave_as_it_is() -> None:
+        """The database keeps the index of the search in order by itself."""
+
+    return Opened(POSTGRESQL, store, search, purge_there, leave_as_it_is)
 
 
 def _open_dynamo(url: str) -> Opened:

@@ -124,11 +124,7 @@ class Connections:
     async def close(self) -> None:
         """None of them is open."""
         while self._free:
-            connection = self._free.pop()
-            try:
-                await connection.close(timeout=CONNECT_SECONDS)
-            except LOST:
-                connection.terminate()
+            await closed(self._free.pop())
         self._places = asyncio.Semaphore(self._size)
 
     async def _connected(self) -> Any:
@@ -148,16 +144,30 @@ class Connections:
         return connection
 
 
-async def connect(url: str, *, seconds: float = CONNECT_SECONDS) -> Any:
-    """A connection with nothing set. Raises what the driver raises."""
+async def connect(
+    url: str, *, seconds: float = CONNECT_SECONDS, statement_seconds: float | None = STATEMENT_SECONDS + WAIT_SECONDS
+) -> Any:
+    """A connection with nothing set. Raises what the driver raises.
+
+    A statement that takes longer than `statement_seconds` (None: however long) was sent to a database that is gone: one that is there
+    ends it before.
+    """
     return await asyncpg.connect(
         url,
         timeout=seconds,
-        command_timeout=STATEMENT_SECONDS + WAIT_SECONDS,  # the database ends it before; this is for one that is gone
+        command_timeout=statement_seconds,
         statement_cache_size=STATEMENTS_KEPT,
         max_cached_statement_lifetime=0,
         max_cacheable_statement_size=0,
     )
+
+
+async def closed(connection: Any) -> None:
+    """The connection is not open, whether or not the database still answers."""
+    try:
+        await connection.close(timeout=CONNECT_SECONDS)
+    except LOST:
+        connection.terminate()
 
 
 def _said(error: BaseException) -> str:

@@ -1,0 +1,128 @@
+"""Which revision a PostgreSQL database has, and how it gets the present one: all of it in one transaction, or nothing."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ticketing.schema.tables import TABLES
+from ticketing.storage.sql.ddl import POSTGRESQL, schema_statements
+from ticketing.storage.sql.migrate import MIGRATIONS, latest_revision
+from ticketing.storage.sql.postgres.connections import closed, connect
+from ticketing.storage.sql.postgres.statements import BATCHES_TABLE
+
+REVISION_TABLE: Final = 'create table ticket_revision (revision text collate "C" not null primary key)'
+"""Not by Alembic's usual name: a database may be shared with another program that uses Alembic too."""
+VERSION_MIN: Final = 14
+"""Of PostgreSQL: the oldest that its makers still mend."""
+LOCK: Final = 0x7469636B6574
+"""The advisory lock of whoever looks which revision a database has ("ticket")."""
+LOCK_SECONDS: Final = 120
+"""How long a process waits at its start for another one that makes or upgrades the tables."""
+
+
+class CannotUse(RuntimeError):
+    """The database cannot be used as it is. The message says why, what to do, and no password."""
+
+
+class NewerDatabase(CannotUse):
+    """A newer Ticket wrote it; this one does not touch it."""
+
+
+class NotTicketDatabase(CannotUse):
+    """It has tables of the names that Ticket's have, and they are not Ticket's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What was done to a database: from which revision (None: there was nothing) to which."""
+
+    before: str | None
+    after: str
+
+
+def declared_statements() -> tuple[str, ...]:
+    """The statements that make the present schema, from the declarations."""
+    return (*schema_statements(TABLES, POSTGRESQL), BATCHES_TABLE)
+
+
+async def migrate(url: str, *, migrations: Path = MIGRATIONS) -> Migrated:
+    """The database has the latest revision; the tables are made where there are none.
+
+    Processes that start at once take turns. Raises CannotUse, and what the driver raises.
+    """
+    after = latest_revision(migrations)
+    connection = await connect(url, statement_seconds=None)
+    try:
+        await refuse_unfit(connection)
+        if await revision_of(connection) == after:
+            return Migrated(after, after)
+        async with connection.transaction():
+            await connection.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'; set local statement_timeout = 0")
+            await connection.execute(f"select pg_advisory_xact_lock({LOCK})")
+            before = await revision_of(connection)
+            if before is None:
+                await _create(connection, after)
+            elif before != after:
+                raise NewerDatabase(
+                    f"It has revision {before}, and this Ticket knows revisions up to {after} only: a newer Ticket wrote it. Install "
+                    "that version again."
+                )
+        return Migrated(before, after)
+    finally:
+        await closed(connection)
+
+
+async def refuse_unfit(connection: Any) -> None:
+    """The server is one on which Ticket can sell. Raises CannotUse."""
+    version = int(await connection.fetchval("show server_version_num"))
+    if version < VERSION_MIN * 10_000:
+        shown = await connection.fetchval("show server_version")
+        raise CannotUse(f"The server is PostgreSQL {shown}, and Ticket needs {VERSION_MIN} or later.")
+    encoding = await connection.fetchval("show server_encoding")
+    if encoding != "UTF8":
+        raise CannotUse(
+            f"The database's encoding is {encoding}; make one with UTF8: createdb --encoding=UTF8 --template=template0."
+        )
+    if await connection.fetchval("select pg_is_in_recovery()"):
+        raise CannotUse("The server is a standby, which takes no writes. Name the primary.")
+    if await connection.fetchval("select current_schema()") is None:
+        raise CannotUse("The database has no schema on the search path of this user.")
+
+
+async def revision_of(connection: Any) -> str | None:
+    """The revision of a database, None where Ticket has no tables in it. Raises NotTicketDatabase."""
+    tables = await tables_of(connection)
+    if "ticket_revision" not in tables:
+        _refuse_foreign(tables)
+        return None
+    revisions = [str(row[0]) for row in await connection.fetch("select revision from ticket_revision")]
+    if len(revisions) != 1:
+        raise NotTicketDatabase(f"ticket_revision names {len(revisions)} revisions instead of one.")
+    return revisions[0]
+
+
+async def tables_of(connection: Any) -> set[str]:
+    """The names of everything in the schema that tables are made in."""
+    statement = "select relname from pg_class join pg_namespace on pg_namespace.oid = relnamespace where nspname = current_schema()"
+    return {str(row[0]) for row in await connection.fetch(statement)}
+
+
+def _refuse_foreign(names: Iterable[str]) -> None:
+    ours = {table.name for table in TABLES} | {"batches"}
+    taken = sorted(ours.intersection(names))
+    if taken:
+        raise NotTicketDatabase(
+            f"It has tables of the names that Ticket's have, and they are not Ticket's ({', '.join(taken[:3])}). Give Ticket a "
+            "database of its own."
+        )
+
+
+async def _create(connection: Any, revision: str) -> None:
+    await _run(connection, (*declared_statements(), REVISION_TABLE))
+    await connection.execute("insert into ticket_revision (revision) values ($1)", revision)
+
+
+async def _run(connection: Any, statements: Sequence[str]) -> None:
+    for statement in statements:
+        await connection.execute(statement)
