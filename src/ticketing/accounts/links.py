@@ -48,6 +48,8 @@ from ticketing.schema.tables import API_KEYS, LINKS, SESSIONS, USERS
 
 TOKEN_LENGTH_MAX: Final = 200
 _PREFIX: Final = "lnk_"
+LINK_PATHS: Final = {Purpose.LOGIN: "/login/link", Purpose.RESET: "/login/reset", Purpose.VERIFY: "/account/verify"}
+"""The page to which a mailed link of each purpose leads."""
 
 
 def link_token(keys: Keys, link: Link) -> str:

@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_datetime as in_words_of
 from babel.numbers import format_currency
 
-from ticketing.accounts.links import link_token
-from ticketing.accounts.model import Link, Purpose
+from ticketing.accounts.links import LINK_PATHS, link_token
+from ticketing.accounts.model import Link
 from ticketing.accounts.rules import link_stands
 from ticketing.accounts.store import read_link, read_user
 from ticketing.admission.model import Admission
@@ -42,7 +42,6 @@ LOCALES: Final = {"en": "en_GB", "de": "de_DE"}
 GREETED_LENGTH_MAX: Final = 40
 _SAYS_MORE: Final = re.compile(r"[/@:<>\[\]{}|\\]|www\.|\.[^\W\d_]{2,}", re.IGNORECASE)
 """What no first name has, and an advertisement does: whoever orders in a stranger's name must not speak to the stranger through us."""
-LINK_PATHS: Final = {Purpose.LOGIN: "/login/link", Purpose.RESET: "/login/reset", Purpose.VERIFY: "/account/verify"}
 
 
 class NotNews(Exception):

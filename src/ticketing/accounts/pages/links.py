@@ -8,7 +8,8 @@ from pydantic import StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ticketing.accounts.links import log_in_by_link, reset_password, verify_email
+from ticketing.accounts.links import LINK_PATHS, log_in_by_link, reset_password, verify_email
+from ticketing.accounts.model import Purpose
 from ticketing.accounts.passwords import ThePasswords
 from ticketing.accounts.rules import LinkOver
 from ticketing.accounts.visitor import Visitor
@@ -24,9 +25,9 @@ from ticketing.web.session import begin_session
 
 routes = APIRouter(include_in_schema=False)
 
-LOGIN: Final = "/login/link"
-RESET: Final = "/login/reset"
-VERIFY: Final = "/account/verify"
+LOGIN: Final = LINK_PATHS[Purpose.LOGIN]
+RESET: Final = LINK_PATHS[Purpose.RESET]
+VERIFY: Final = LINK_PATHS[Purpose.VERIFY]
 
 
 class PasswordForm(Form):
