@@ -38,6 +38,7 @@ CONNECTING_AT_ONCE = 64  # Fewer than any server's listen backlog, so that no co
 CONNECT_SECONDS_MAX = 10.0
 RECONNECT_SECONDS = 0.01
 TICK_SECONDS = 0.001  # The step of the event loop's timers: due requests leave at most about this late.
+GOLDEN_SHARE = 0.618_034  # Multiples of it, without their whole part, are spread evenly.
 BUSY_GENERATOR_SHARE = 0.9  # A generator that uses more of its core than this measures itself.
 CAPTURE_BUFFER_BYTES = 1 << 20
 LOST = 0  # Stands for a status where the connection ended before the answer: its outcome is unknown.
@@ -74,7 +75,9 @@ class Plan:
     """One measurement.
 
     Closed loop unless `rate_per_second` is given. It ends after `seconds`, or once `requests_max` were answered.
-    `requests` are sent in turn. Numbers count up from `first_number`, so that a later plan can go on, or send the same
+    With `heeds_retry_after` (closed loop), a connection that is told to come again does so once the time told has passed, and up
+    to as much again later, spread evenly, as well-behaved clients do. `requests` are sent in turn. Numbers count up from
+    `first_number`, so that a later plan can go on, or send the same
     requests again. What happens in the first `warmup_seconds` is left out of the result (but not out of the capture).
     `capture_path` takes every answer, for `read_captured`; with `capture_field`, only that string field of each body.
     """
@@ -89,6 +92,7 @@ class Plan:
     rate_per_second: float | None = None
     requests_max: int | None = None
     backlog_max: int = 0
+    heeds_retry_after: bool = False
     first_number: int = 0
     when_lost: WhenLost = WhenLost.RECONNECT
     drain_seconds_max: float = 10.0
@@ -104,6 +108,7 @@ class Plan:
             "a warm-up would use up the requests that are counted"
         )
         assert self.requests_max is None or 1 <= self.requests_max <= ANSWERS_MAX, f"requests_max: 1 to {ANSWERS_MAX}"
+        assert not (self.heeds_retry_after and self.rate_per_second), "in an open loop requests fall due at their rate"
         assert (
             self.rate_per_second is None
             or 0 < self.rate_per_second * (self.warmup_seconds + self.seconds) <= ANSWERS_MAX
@@ -312,6 +317,7 @@ class _Run:
         self.connections_failed = 0
         self.busy_without_retry_after = 0
         self.codes: Counter[str] = Counter()
+        self.told_to_wait = 0
         self.next_number = plan.first_number
         self.numbers_end = plan.first_number + answers_max
         self.connections: list[_Connection] = []
@@ -370,6 +376,22 @@ class _Run:
             self.send(connection, time.monotonic())
             return
         self.rest(connection)
+
+    def come_again(self, connection: _Connection, head: bytes) -> None:
+        """The connection, free now, has its next request when the answer with this head allows it."""
+        _, found, rest = head.partition(b"\r\nretry-after: ")
+        if not found:
+            self.proceed(connection)
+            return
+        self.told_to_wait += 1
+        spread = self.told_to_wait * GOLDEN_SHARE % 1
+        self.loop.call_later(int(rest.split(b"\r\n", 1)[0]) * (1 + spread), self._proceed_if_free, connection)
+
+    def _proceed_if_free(self, connection: _Connection) -> None:
+        if (
+            connection.stands and connection.number < 0
+        ):  # else its socket was replaced meanwhile, and it went on by itself
+            self.proceed(connection)
 
     def rest(self, connection: _Connection) -> None:
         """The connection has nothing to do."""
@@ -581,7 +603,10 @@ class _Connection(asyncio.Protocol):
             assert self._transport is not None
             self._transport.close()  # `connection_lost` follows, and opens the next one.
             return
-        run.proceed(self)
+        if run.plan.heeds_retry_after:
+            run.come_again(self, head)
+        else:
+            run.proceed(self)
 
 
 async def carry_out(plan: Plan, *, capture: BinaryIO | None = None) -> Result:

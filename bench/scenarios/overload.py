@@ -27,9 +27,10 @@ def run(options: Options) -> Outcome:
     """The peak, ten times its clients, and ten times its requests took turns."""
     peaks: list[Result] = []
     crowds: list[Result] = []
+    patient: list[Result] = []
     floods: list[Result] = []
     with stage(NAME) as house:
-        warmup, *offers = house.put_on_sale([QUANTITY] * (1 + 3 * options.rounds))
+        warmup, *offers = house.put_on_sale([QUANTITY] * (1 + 4 * options.rounds))
         with house.served() as server:
             measure(_closed(server, warmup, "warm-up", connections=PEAK_CONNECTIONS, seconds=1.5))
             turns = iter(offers)
@@ -48,6 +49,19 @@ def run(options: Options) -> Outcome:
                 )
                 crowds.append(measure(crowd))
                 say(NAME, _told(crowds[-1]))
+                patient.append(
+                    measure(
+                        _closed(
+                            server,
+                            next(turns),
+                            f"{FACTOR} times the clients, who wait as told {number}",
+                            connections=FACTOR * PEAK_CONNECTIONS,
+                            seconds=options.seconds,
+                            heeds_retry_after=True,
+                        )
+                    )
+                )
+                say(NAME, _told(patient[-1]))
                 rate = FACTOR * peaks[-1].per_second
                 floods.append(
                     measure(_open(server, next(turns), f"{FACTOR} times the requests {number}", rate, options))
@@ -55,10 +69,18 @@ def run(options: Options) -> Outcome:
                 say(NAME, _told(floods[-1]))
         say(NAME, "looking the database over")
         findings = house.findings()
-    return _outcome(options, peaks=peaks, crowds=crowds, floods=floods, findings=findings)
+    return _outcome(options, peaks=peaks, crowds=crowds, patient=patient, floods=floods, findings=findings)
 
 
-def _closed(server: Server, offered: Offered, name: str, *, connections: int, seconds: float) -> Plan:
+def _closed(
+    server: Server,
+    offered: Offered,
+    name: str,
+    *,
+    connections: int,
+    seconds: float,
+    heeds_retry_after: bool = False,
+) -> Plan:
     request = order_request(
         run=name.replace(" ", "-"), event_id=offered.event_id, ticket_type_id=offered.ticket_type_id
     )
@@ -70,6 +92,7 @@ def _closed(server: Server, offered: Offered, name: str, *, connections: int, se
         connections=connections,
         seconds=seconds,
         warmup_seconds=WARMUP_SECONDS,
+        heeds_retry_after=heeds_retry_after,
         server_pid=server.pid,
     )
 
@@ -114,7 +137,13 @@ def _told(result: Result) -> str:
 
 
 def _outcome(
-    options: Options, *, peaks: list[Result], crowds: list[Result], floods: list[Result], findings: list[str]
+    options: Options,
+    *,
+    peaks: list[Result],
+    crowds: list[Result],
+    patient: list[Result],
+    floods: list[Result],
+    findings: list[str],
 ) -> Outcome:
     peak = median(map(completed_per_second, peaks))
     figures: list[Figure] = [Figure(what=f"peak, {PEAK_CONNECTIONS} clients", value=f"{peak:,.0f} orders/s")]
@@ -122,7 +151,8 @@ def _outcome(
     rows: list[tuple[str, ...]] = []
     bars = [Bar(label=f"{PEAK_CONNECTIONS} clients", value=peak)]
     for what, key, results in (
-        (f"{FACTOR} times the clients", "clients", crowds),
+        (f"{FACTOR} times the clients, who wait as told", "patient", patient),
+        (f"{FACTOR} times the clients, who do not wait", "clients", crowds),
         (f"{FACTOR} times the requests", "requests", floods),
     ):
         completed = median(map(completed_per_second, results))
@@ -157,7 +187,7 @@ def _outcome(
                 f"{median(result.latency_by_status['201'].p99_ms for result in results):.0f} ms",
             )
         )
-    overloaded = (*crowds, *floods)
+    overloaded = (*crowds, *patient, *floods)
     without = sum(result.busy_without_retry_after for result in overloaded)
     strange = sum(
         count for result in overloaded for status, count in result.statuses.items() if status not in ("201", REFUSED)
@@ -199,10 +229,12 @@ def _outcome(
                 rows=tuple(rows),
             ),
         ),
-        results=(*peaks, *crowds, *floods),
+        results=(*peaks, *patient, *crowds, *floods),
         remarks=(
             f"Ten times the clients: {FACTOR * PEAK_CONNECTIONS:,} connections, each of which sends its next order as soon as it "
-            "has an answer, also where the answer says to wait a second. Ten times the requests: ten times the orders per second "
+            "has an answer. Those who wait as told come again one to two seconds after a refusal; the others at once, "
+            "also where the answer says to wait a second. "
+            "Ten times the requests: ten times the orders per second "
             f"of the peak fall due on {OPEN_LOOP_CONNECTIONS:,} connections, whether or not the server keeps up; what finds no "
             "free connection is due and not sent. The first half second of each is left out, in which all "
             "connections come at once and some refusals take a fifth of a second. The generator shares the machine with the "

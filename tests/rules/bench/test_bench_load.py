@@ -205,6 +205,20 @@ async def test_a_503_that_does_not_say_when_to_try_again_is_noticed() -> None:
     assert result.busy_without_retry_after == 3
 
 
+async def test_who_heeds_retry_after_comes_again_when_told_and_not_all_at_once() -> None:
+    came: list[float] = []
+
+    async def script(_seen: Seen) -> Iterable[bytes]:
+        came.append(asyncio.get_running_loop().time())
+        return [answer(503, b'{"code":"busy"}', "Retry-After: 1")]
+
+    async with listening(script) as (port, _):
+        await carry_out(replace(plan(port, requests_max=8), heeds_retry_after=True))
+    first, again = came[:4], came[4:]
+    assert min(again) - max(first) > 0.95
+    assert max(again) - min(again) > 0.1
+
+
 async def test_an_answer_may_come_in_any_pieces() -> None:
     whole = answer(201, b'{"order_id":"ord_1"}')
     async with listening(always(*(whole[at : at + 1] for at in range(len(whole))))) as (port, _):
