@@ -352,6 +352,40 @@ async def test_each_login_is_a_session_of_its_own(api: Api) -> None:
     assert await signed_up(api) != await token_of(api, ADA)
 
 
+async def test_the_own_sessions_are_listed_the_newest_first_without_their_tokens(api: Api) -> None:
+    here = await signed_up(api)
+    clock_of(api).move(minutes=1)
+    there = await token_of(api, ADA)
+
+    listed = await api.get("/v1/sessions", token=here)
+
+    shown = [(one["session_id"], one["is_current"]) for one in listed.json()["data"]]
+    assert shown == [(there.partition(".")[0], False), (here.partition(".")[0], True)]
+    assert here.partition(".")[2] not in listed.text
+
+
+async def test_one_session_can_be_ended_from_another(api: Api) -> None:
+    here, there = await signed_up(api), await token_of(api, ADA)
+
+    ended = await api.delete(f"/v1/sessions/{there.partition('.')[0]}", token=here)
+
+    assert ended.status_code == 204
+    assert (await api.get("/v1/users/me", token=there)).status_code == 401
+    assert (await api.get("/v1/users/me", token=here)).status_code == 200
+
+
+async def test_logging_out_everywhere_ends_every_session_and_a_new_one_can_begin(api: Api) -> None:
+    here, there = await signed_up(api), await token_of(api, ADA)
+
+    ended = await api.delete("/v1/sessions", token=here)
+
+    assert ended.status_code == 204
+    for token in (here, there):
+        assert (await api.get("/v1/users/me", token=token)).status_code == 401
+    again = await token_of(api, ADA)
+    assert len((await api.get("/v1/sessions", token=again)).json()["data"]) == 1
+
+
 async def test_sessions_that_are_over_and_the_oldest_of_too_many_are_deleted_by_a_login(api: Api) -> None:
     await signed_up(api)
     clock_of(api).move(days=15)

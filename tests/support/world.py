@@ -152,6 +152,7 @@ async def world() -> World:
     ):
         tokens[caller] = await sign_up(house, name, user_type)
         ids[name] = (await api.get("/v1/users/me", token=tokens[caller])).json()["user_id"]
+    ids["bob's session"] = tokens[BUYER].partition(".")[0]
     tokens[FORGED] = tokens[ADMIN][:-3] + "xyz"
     for caller, owner, scope in (
         (BUYER_READS, BUYER, "read"),

@@ -29,6 +29,7 @@ from ticketing.accounts.rules import (
     as_organizer,
     changed_user,
     leaves_no_admin,
+    logged_out,
     marker_swap,
     markers_of,
     new_api_key,
@@ -136,6 +137,32 @@ async def log_out(house: House, who: Principal) -> None:
             return
         with suppress(Conflict):  # the session was carried over a change of password: read it again
             await house.store.commit((Remove(SESSIONS, (session.session_id,), session.version),))
+            return
+    raise Busy
+
+
+async def end_session(house: House, who: Principal, session_id: str) -> None:
+    """One of the user's own sessions is over. Raises Unauthenticated, NotFound for an API key and for a session of another."""
+    user = demand_own(who, Right.CHANGE_OWN_ACCOUNT)
+    for _round in range(ROUNDS_MAX):
+        session = await read_session(house.store, session_id)
+        if session is None or session.user_id != user.user_id:
+            raise NotFound
+        with suppress(Conflict):  # as in `log_out`
+            await house.store.commit((Remove(SESSIONS, (session_id,), session.version),))
+            return
+    raise Busy
+
+
+async def log_out_everywhere(house: House, who: Principal) -> None:
+    """Every session of the user is over, and every link that was mailed. Raises Unauthenticated, NotFound for an API key, Busy."""
+    own = demand_own(who, Right.CHANGE_OWN_ACCOUNT)
+    for _round in range(ROUNDS_MAX):
+        user = await read_user(house.store, own.user_id)
+        if user is None:
+            raise NotFound
+        with suppress(Conflict):  # the user was changed meanwhile: read it again
+            await house.store.commit((Replace(USERS, user_record(logged_out(user))),))
             return
     raise Busy
 

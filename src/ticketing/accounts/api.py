@@ -6,15 +6,14 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import Query
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ticketing.accounts import actions, links, queries
+from ticketing.accounts import actions, entrance, links, queries
 from ticketing.accounts.actions import LoggedIn, NewApiKey
 from ticketing.accounts.bearer import Who
 from ticketing.accounts.links import TOKEN_LENGTH_MAX
-from ticketing.accounts.model import ApiKey, ApiKeyWish, Purpose, Scope, User, UserType, UserWish, normal_email
+from ticketing.accounts.model import ApiKey, ApiKeyWish, Purpose, Scope, Session, User, UserType, UserWish
 from ticketing.accounts.passwords import ThePasswords, common_passwords
 from ticketing.accounts.permissions import Right, demand_own
 from ticketing.accounts.store import api_key_of, user_of
@@ -31,9 +30,18 @@ from ticketing.base.house import House
 from ticketing.base.times import shown
 from ticketing.web.bodies import Body, Email, Line, Moment, Name, OptionalName, Shown, refuse_null
 from ticketing.web.i18n import preferred
-from ticketing.web.limits import LimitKind, address_of, limited, limiter_of
+from ticketing.web.limits import LimitKind, limited
 from ticketing.web.once import answer_once
-from ticketing.web.replies import Answer, expected_version, limit_of, listed, refuse_changed, reply, respond
+from ticketing.web.replies import (
+    Answer,
+    expected_version,
+    limit_of,
+    listed,
+    listed_from,
+    refuse_changed,
+    reply,
+    respond,
+)
 from ticketing.web.routing import Now, TheHouse, router
 
 routes = router("accounts")
@@ -143,6 +151,22 @@ class SessionShown(Shown):
     user: UserShown
 
 
+class OwnSessionShown(Shown):
+    """A session of one's own, without its token."""
+
+    session_id: str
+    is_current: bool
+    created_date_time: str
+    expires_at: str
+
+
+class OwnSessionList(Shown):
+    """All sessions of one's own; a user has few, so there is no next page."""
+
+    data: list[OwnSessionShown]
+    next_cursor: str | None
+
+
 class ApiKeyShown(Shown):
     """An API key, without its token."""
 
@@ -207,6 +231,16 @@ def rendered_session(begun: LoggedIn) -> dict[str, Any]:
     return {"token": begun.token, "expires_at": shown(begun.session.expires_at), "user": rendered(begun.user)}
 
 
+def rendered_own_session(session: Session, *, is_current: bool) -> dict[str, Any]:
+    """A session as its user sees it in the list."""
+    return {
+        "session_id": session.session_id,
+        "is_current": is_current,
+        "created_date_time": shown(session.created_date_time),
+        "expires_at": shown(session.expires_at),
+    }
+
+
 def rendered_api_key(key: ApiKey) -> dict[str, Any]:
     """An API key as JSON."""
     return {
@@ -251,14 +285,7 @@ async def post_session(
     request: Request, body: SessionBody, passwords: ThePasswords, house: TheHouse, now: Now
 ) -> Response:
     """For anyone with an account. Whether address or password is wrong is not told."""
-    account, address = normal_email(body.email), address_of(request.scope)
-    await limited(request, LimitKind.LOGIN_FROM_ADDRESS, key=address)
-    await limited(request, LimitKind.LOGIN_OF_ACCOUNT, key=account)
-    await limited(request, LimitKind.LOGIN_ANYWHERE, key="")
-    begun = await actions.log_in(house, passwords, email=body.email, password=body.password, now=now)
-    limiter = limiter_of(request)
-    await limiter.forgive(LimitKind.LOGIN_FROM_ADDRESS, address)
-    await limiter.forgive(LimitKind.LOGIN_OF_ACCOUNT, account)
+    begun = await entrance.log_in(request, house, passwords, email=body.email, password=body.password, now=now)
     return respond(Answer(201, rendered_session(begun), NO_STORE))
 
 
@@ -292,12 +319,10 @@ class LinkAskedShown(Shown):
 
 async def _link_asked(request: Request, house: House, email: str, purpose: Purpose, now: datetime) -> Response:
     """The answer comes before the work, so that its time tells nothing. Raises TooManyRequests."""
-    await limited(request, LimitKind.LINK_FROM_ADDRESS)
-    await limited(request, LimitKind.LINK_TO_RECIPIENT, key=normal_email(email))
+    await entrance.allow_link(request, email)
     response = respond(Answer(202, {"status": "on_its_way"}, NO_STORE))
     language = preferred(request.headers.get("accept-language", "")).language
-    response.background = BackgroundTask(links.ask_link, house, email, purpose, language=language, now=now)
-    return response
+    return entrance.mail_link_after(response, house, email, purpose, language=language, now=now)
 
 
 @routes.post("/sessions/link", status_code=202, response_model=LinkAskedShown, summary="Ask for a link to log in")
@@ -355,6 +380,28 @@ async def post_proof(request: Request, body: LinkBody, who: Who, house: TheHouse
 async def delete_session(who: Who, house: TheHouse) -> Response:
     """The session whose token this request carries is over."""
     await actions.log_out(house, who)
+    return Response(status_code=204)
+
+
+@routes.get("/sessions", response_model=OwnSessionList, summary="List the own sessions")
+async def get_sessions(who: Who, house: TheHouse, now: Now) -> Response:
+    """With a session, not with an API key; the newest first, those that are over left out."""
+    sessions = await queries.own_sessions(house, who, now=now)
+    shown_ones = [rendered_own_session(each, is_current=each.session_id == who.session_id) for each in sessions]
+    return respond(Answer(200, listed_from(shown_ones, None)))
+
+
+@routes.delete("/sessions", status_code=204, summary="Log out everywhere")
+async def delete_sessions(who: Who, house: TheHouse) -> Response:
+    """With a session, which is over as well. Links that were mailed are good no more; API keys stay."""
+    await actions.log_out_everywhere(house, who)
+    return Response(status_code=204)
+
+
+@routes.delete("/sessions/{session_id}", status_code=204, summary="End one of the own sessions")
+async def delete_own_session(session_id: str, who: Who, house: TheHouse) -> Response:
+    """With a session, not with an API key."""
+    await actions.end_session(house, who, session_id)
     return Response(status_code=204)
 
 

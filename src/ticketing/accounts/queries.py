@@ -1,8 +1,11 @@
 """What pages and the API show of accounts: users for admins, the own API keys."""
 
-from ticketing.accounts.model import Principal, User
+from datetime import datetime
+
+from ticketing.accounts.model import Principal, Session, User
 from ticketing.accounts.permissions import Right, demand, demand_own
-from ticketing.accounts.store import page_of_api_keys, page_of_users, read_user
+from ticketing.accounts.rules import session_stands
+from ticketing.accounts.store import page_of_api_keys, page_of_users, read_user, sessions_of_user
 from ticketing.base.errors import NotFound
 from ticketing.base.house import House
 from ticketing.base.store import Page
@@ -21,6 +24,13 @@ async def user_for_admin(house: House, who: Principal, user_id: str) -> User:
     if user is None:
         raise NotFound
     return user
+
+
+async def own_sessions(house: House, who: Principal, *, now: datetime) -> list[Session]:
+    """The asking user's sessions that stand, the newest first. Raises Unauthenticated, NotFound for an API key."""
+    user = demand_own(who, Right.CHANGE_OWN_ACCOUNT)
+    sessions = await sessions_of_user(house.store, user.user_id)
+    return [session for session in reversed(sessions) if session_stands(session, user, now=now)]
 
 
 async def own_api_keys(house: House, who: Principal, *, limit: int, cursor: str | None) -> Page:

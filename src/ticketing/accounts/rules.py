@@ -111,9 +111,20 @@ def changed_user(user: User, wish: UserWish) -> User:
     )
 
 
+def name_parts(name: str) -> tuple[str, str]:
+    """First and last name of a name in one field: the last word is the last name, unless it is the only one."""
+    first, _, last = name.rpartition(" ")
+    return (first, last) if first else (last, "")
+
+
 def with_new_password(user: User, password: str) -> User:
     """The user with another password, given as its hash; every session that began before is over."""
-    return replace(user, password=password, login_generation=user.login_generation + 1)
+    return logged_out(replace(user, password=password))
+
+
+def logged_out(user: User) -> User:
+    """The user, of whom every session that began before is over, and every link that was mailed."""
+    return replace(user, login_generation=user.login_generation + 1)
 
 
 def markers_of(*, email: str, username: str | None) -> tuple[str, ...]:

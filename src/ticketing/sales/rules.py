@@ -162,12 +162,6 @@ class Held:
     limit: int | None
 
 
-def name_parts(name: str) -> tuple[str, str]:
-    """First and last name of a name in one field: the last word is the last name, unless it is the only one."""
-    first, _, last = name.rpartition(" ")
-    return (first, last) if first else (last, "")
-
-
 # the hold ------------------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ticketing.accounts.model import Principal
+from ticketing.accounts.rules import name_parts
 from ticketing.accounts.visitor import Visitor
 from ticketing.base.bounds import NAME_LENGTH_MAX, ORDER_LINES_MAX, QUANTITY_MAX
 from ticketing.base.errors import NotFound
@@ -177,7 +178,7 @@ async def _choice(house: House, wish: HoldWish, *, now: datetime) -> Choice:
 
 
 def _buyer(request: Request, house: House, who: Principal, details: DetailsForm) -> Buyer:
-    first, last = rules.name_parts(details.name)
+    first, last = name_parts(details.name)
     customer = Customer(details.email, first, last)
     return actions.buyer_of(house, who, customer, language=tongue_of(request).language)
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from ticketing.accounts.model import Principal
 from ticketing.accounts.permissions import Right
+from ticketing.accounts.rules import name_parts
 from ticketing.accounts.visitor import Visitor
 from ticketing.admission import actions as admissions
 from ticketing.admission.model import Admission, AdmissionStatus, Attendee
@@ -33,7 +34,7 @@ from ticketing.sales.links import order_path
 from ticketing.sales.model import Order, PaymentStatus
 from ticketing.sales.printed import tickets_to_print
 from ticketing.sales.queries import NamedLine, named_lines
-from ticketing.sales.rules import name_parts, shown_payment_status
+from ticketing.sales.rules import shown_payment_status
 from ticketing.venues.model import Venue
 from ticketing.venues.store import read_venue
 from ticketing.web import forms
