@@ -75,6 +75,11 @@ async def shopping(*kinds: Any, **settings: Any) -> AsyncIterator[Buyer]:
         yield buyer
 
 
+def _typed_in(page: str) -> dict[str, str]:
+    """What stands in the fields of the checkout."""
+    return {name: unescape(re.search(rf'name="{name}"[^>]* value="([^"]*)"', page)[1]) for name in DETAILS}  # type: ignore[index]
+
+
 async def test_a_buyer_gets_from_the_home_page_to_the_tickets_by_links_and_forms() -> None:
     async with shopping() as buyer:
         event = await buyer.open(f"/events/{buyer.sale.event_id}")
@@ -108,6 +113,87 @@ async def test_sending_the_checkout_twice_orders_once() -> None:
 
         assert first.headers["location"] == second.headers["location"]
         assert len(await buyer.orders()) == 1
+
+
+async def test_the_last_tickets_are_had_however_often_the_button_is_pressed() -> None:
+    async with shopping(kind(price=0, quantity=2)) as buyer:
+        page = await buyer.open(buyer.checkout_path(2))
+
+        first = await buyer.send(page, "/checkout", DETAILS)
+        buyer.client.cookies.delete("ordered")  # as where the first answer was lost
+        second = await buyer.send(page, "/checkout", DETAILS)
+
+        assert (second.status_code, second.headers.get("location")) == (303, first.headers["location"])
+
+
+async def test_a_second_tab_leads_to_what_is_reserved_already() -> None:
+    async with shopping() as buyer:
+        one, other = [await buyer.open(buyer.checkout_path(2)) for _ in range(2)]
+
+        first = await buyer.send(one, "/checkout", DETAILS)
+        second = await buyer.send(other, "/checkout", DETAILS)
+        third = await buyer.reserve(2)
+
+        assert {answer.headers["location"] for answer in (first, second, third)} == {first.headers["location"]}
+        assert len(await buyer.orders()) == 1
+
+
+async def test_a_second_tab_gets_no_second_free_ticket_and_a_later_visit_does() -> None:
+    async with shopping(kind(price=0)) as buyer:
+        one, other = [await buyer.open(buyer.checkout_path(1)) for _ in range(2)]
+        buyer.house.clock.move(seconds=5)  # type: ignore[attr-defined]
+        first = await buyer.send(one, "/checkout", DETAILS)
+        second = await buyer.send(other, "/checkout", DETAILS)
+        buyer.house.clock.move(seconds=5)  # type: ignore[attr-defined]
+        later = await buyer.reserve(1)
+
+        assert first.headers["location"] == second.headers["location"] != later.headers["location"]
+
+
+@pytest.mark.parametrize("details", [{"name": "Grace Hopper"}, {"email": "grace@example.org"}])
+async def test_the_same_tickets_for_somebody_else_are_another_order(details: dict[str, str]) -> None:
+    async with shopping() as buyer:
+        await buyer.reserve(2)
+        await buyer.reserve(2, **details)
+
+        assert len(await buyer.orders()) == 2
+
+
+async def test_other_tickets_are_another_order() -> None:
+    async with shopping() as buyer:
+        await buyer.reserve(2)
+        await buyer.reserve(1)
+
+        assert len(await buyer.orders()) == 2
+
+
+async def test_what_was_cancelled_or_ran_out_can_be_had_again() -> None:
+    async with shopping() as buyer:
+        path = (await buyer.reserve(2)).headers["location"]
+        await buyer.send(await buyer.open(path), "/cancel", {})
+        path = (await buyer.reserve(2)).headers["location"]
+        buyer.house.clock.move(minutes=16)  # type: ignore[attr-defined]
+        await buyer.reserve(2)
+
+        assert len(await buyer.orders()) == 3
+
+
+async def test_the_cookie_of_what_was_ordered_opens_nothing_that_it_does_not_name() -> None:
+    async with shopping() as buyer:
+        first = await buyer.reserve(2)
+        order_id, token = first.headers["location"].split("/")[2:]
+        for value in ("nonsense", f"{order_id}.oat_{'x' * 43}", f"ord_{'0' * 26}.{token}", "é"):
+            buyer.client.cookies.set("ordered", value.encode("ascii", "ignore").decode())
+            answer = await buyer.reserve(2)
+            assert answer.status_code == 303
+            assert answer.headers["location"] != first.headers["location"]
+
+
+async def test_the_browser_keeps_the_form_for_its_back_button_alone() -> None:
+    async with shopping() as buyer:
+        answer = await buyer.client.get(buyer.checkout_path(1))
+
+        assert answer.headers["cache-control"] == "private, no-cache"
 
 
 async def test_everything_wrong_is_said_at_once_and_what_was_typed_stays() -> None:
@@ -182,15 +268,21 @@ async def test_a_hold_is_extended_and_given_back_by_buttons() -> None:
         await assert_books_balance(buyer.house, buyer.sale)
 
 
-async def test_after_the_hold_the_page_leads_to_the_same_choice_again() -> None:
+async def test_after_the_hold_the_same_is_reserved_again_with_nothing_to_type() -> None:
     async with shopping() as buyer:
         path = (await buyer.reserve(2)).headers["location"]
         buyer.house.clock.move(minutes=16)  # type: ignore[attr-defined]
 
         page = await buyer.open(path)
-
         assert "The time to pay ran out" in page
-        assert unescape(buyer.checkout_path(2)) in unescape(page)
+        assert f'href="{path}/again"' in page
+        details = await buyer.open(f"{path}/again")
+        again = await buyer.send(details, "/checkout", _typed_in(details))
+
+        assert _typed_in(details) == DETAILS
+        assert again.headers["location"] != path
+        assert len(await buyer.orders()) == 2
+        await assert_books_balance(buyer.house, buyer.sale)
 
 
 async def test_a_promised_transfer_shows_its_reference() -> None:
@@ -203,7 +295,7 @@ async def test_a_promised_transfer_shows_its_reference() -> None:
         assert "Transfer €25 to the organizer" in page
 
 
-@pytest.mark.parametrize("end", ["", "/tickets.pdf"])
+@pytest.mark.parametrize("end", ["", "/tickets.pdf", "/again"])
 async def test_an_order_is_shown_to_nobody_without_its_own_address(end: str) -> None:
     async with shopping(kind(price=0)) as buyer:
         own = (await buyer.reserve(1)).headers["location"]

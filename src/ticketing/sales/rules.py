@@ -23,7 +23,7 @@ from ticketing.events.model import Event, EventStatus, Offer, TicketType
 from ticketing.events.rules import EventCancelled
 from ticketing.payments.model import Payment, PaymentMethod, PaymentState, Refund, RefundState
 from ticketing.payments.rules import NothingToRefund, RefundOverPaid, refundable_payment
-from ticketing.sales.model import Buyer, HoldWish, Order, OrderLine, PaymentStatus, RefundWish
+from ticketing.sales.model import Buyer, Customer, HoldWish, Order, OrderLine, PaymentStatus, RefundWish
 
 
 class EventNotFound(NotFound):
@@ -276,6 +276,20 @@ def ran_out(order: Order, *, now: datetime) -> bool:
 def shown_payment_status(order: Order, *, now: datetime) -> PaymentStatus:
     """How the order stands to whoever looks: one whose hold ran out is expired, whether or not that was written yet."""
     return PaymentStatus.EXPIRED if ran_out(order, now=now) else order.payment_status
+
+
+def is_sent_again(order: Order, wish: HoldWish, customer: Customer, *, opened: datetime, now: datetime) -> bool:
+    """Whether a form that was opened then asks once more for this order, which the same browser placed before.
+
+    The same tickets for the same person: while they wait to be paid, nobody means them twice; once they are theirs, only a form
+    that was open already when they were ordered (a second tab) can have meant these.
+    """
+    ordered = {line.ticket_type_id: line.quantity for line in order.lines}
+    wished = {line.ticket_type_id: line.quantity for line in wish.lines}
+    if (order.event_id, ordered, order.customer) != (wish.event_id, wished, customer):
+        return False
+    status = shown_payment_status(order, now=now)
+    return status is PaymentStatus.PENDING or (status is PaymentStatus.COMPLETED and opened <= order.order_date_time)
 
 
 def refuse_not_pending(order: Order, *, now: datetime) -> None:

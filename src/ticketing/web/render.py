@@ -93,13 +93,15 @@ def page(
     status: int = 200,
     public_seconds: int = 0,
     personal: bool = False,
+    for_back_button: bool = False,
     brand: str | None = None,
     policy: str = STRICT,
     **shown: Any,
 ) -> Response:
     """A page. `template` is `<slice>/<file>`; caches may keep it for `public_seconds`, so it must be the same for everyone.
 
-    A `personal` page is kept by nobody; whatever shows a form that changes something is one. `brand` is the organizer's colour (`#aa33cc`).
+    A `personal` page is kept by nobody; whatever shows a form that changes something is one. `for_back_button`, the browser keeps it
+    for that alone: a form that was sent comes back with the token that it was sent with. `brand` is the organizer's colour (`#aa33cc`).
     Templates have `to(path)` and `asset(name)` for links, which respect the prefix that the application is served under.
     """
     tongue = tongue_of(request)
@@ -120,7 +122,7 @@ def page(
     headers = {"Vary": "Accept-Encoding, Accept-Language, Cookie"}
     has_news = flash is not None or asked_language(request) is not None
     if personal:
-        headers["Cache-Control"] = "private, no-store"
+        headers["Cache-Control"] = "private, no-cache" if for_back_button else "private, no-store"
     else:
         tag = headers["ETag"] = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
         is_public = public_seconds > 0 and not has_news

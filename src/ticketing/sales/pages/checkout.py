@@ -23,6 +23,7 @@ from ticketing.events.store import read_offer
 from ticketing.sales import actions, rules
 from ticketing.sales.links import order_path
 from ticketing.sales.model import Buyer, Customer, HoldWish, LineWish, Order
+from ticketing.sales.pages.order import owned_order
 from ticketing.sales.queries import NamedLine, named_lines
 from ticketing.sales.rules import LimitPerCustomer, SoldOut
 from ticketing.venues.model import Venue
@@ -35,11 +36,14 @@ from ticketing.web.i18n import N_, tongue_of
 from ticketing.web.limits import LimitKind, limited
 from ticketing.web.render import page
 from ticketing.web.routing import Now, TheHouse
+from ticketing.web.session import read_cookie, set_cookie
 from ticketing.web.typos import likely_address
 
 routes = APIRouter(include_in_schema=False)
 
 NOTHING_CHOSEN: Final = declare_flash("nothing_chosen", N_("Choose at least one ticket."), "wait")
+ORDERED: Final = "ordered"
+"""The cookie with the way to what this browser ordered last, so that the same is not ordered twice by mistake."""
 TICKET_PREFIX: Final = "tty_"
 """Fields with the number of tickets are called by the id of the ticket type."""
 
@@ -102,8 +106,12 @@ async def post_checkout(request: Request, event_id: str, house: TheHouse, now: N
     wish = _wish(event_id, ((name, text) for name, texts in filled.typed.items() for text in texts))
     if wish is None:
         raise NotFound
-    choice = await _choice(house, wish, now=now)
     details = filled.value
+    if details is not None:
+        before = await _ordered_before(request, house, filled, wish, _customer(details), now=now)
+        if before is not None:
+            return forms.see(house, order_path(house.keys, before.order_id))
+    choice = await _choice(house, wish, now=now)
     if details is None:
         return _shown(request, house, choice, filled, status=422)
     likely = likely_address(details.email)
@@ -119,7 +127,7 @@ async def post_checkout(request: Request, event_id: str, house: TheHouse, now: N
         return await actions.place_hold(house, wish, buyer, keep=keep, now=now)
 
     try:
-        return await forms.submit_once(
+        response = await forms.submit_once(
             request,
             house,
             filled,
@@ -132,6 +140,39 @@ async def post_checkout(request: Request, event_id: str, house: TheHouse, now: N
         return _shown(request, house, choice, _sold_out(filled, refusal), status=409, sure=details.sure)
     except LimitPerCustomer as refusal:
         return _shown(request, house, choice, _over_limit(filled, refusal), status=409, sure=details.sure)
+    set_cookie(response, house.settings, ORDERED, _way_of(response.headers["location"]), lasts=forms.FORM_LASTS)
+    return response
+
+
+@routes.get("/orders/{order_id}/{token}/again")
+async def get_again(request: Request, order_id: str, token: str, house: TheHouse, now: Now) -> Response:
+    """The details of an order for the same as this one, which is over, with the same name and address in its fields."""
+    order = await owned_order(house, order_id, token)
+    wish = HoldWish(order.event_id, tuple(LineWish(line.ticket_type_id, line.quantity) for line in order.lines))
+    customer = order.customer
+    typed = {"name": f"{customer.first_name} {customer.last_name}".strip(), "email": customer.email}
+    choice = await _choice(house, wish, now=now)
+    return _shown(request, house, choice, forms.blank(request, house, DetailsForm, now=now, **typed))
+
+
+async def _ordered_before(
+    request: Request, house: House, filled: Filled[DetailsForm], wish: HoldWish, customer: Customer, *, now: datetime
+) -> Order | None:
+    """The order that this form asks for once more: from a second tab, or from a page that was gone back to."""
+    order_id, _, token = (read_cookie(request, house.settings, ORDERED) or "").partition(".")
+    if not token:
+        return None
+    try:
+        order = await owned_order(house, order_id, token)
+    except NotFound:
+        return None
+    is_again = rules.is_sent_again(order, wish, customer, opened=forms.opened_at(filled.token), now=now)
+    return order if is_again else None
+
+
+def _way_of(location: str) -> str:
+    """The id and the token of the order whose page has this address."""
+    return ".".join(location.split("/")[-2:])
 
 
 def _sold_out(filled: Filled[DetailsForm], refusal: SoldOut) -> Filled[DetailsForm]:
@@ -178,9 +219,12 @@ async def _choice(house: House, wish: HoldWish, *, now: datetime) -> Choice:
 
 
 def _buyer(request: Request, house: House, who: Principal, details: DetailsForm) -> Buyer:
+    return actions.buyer_of(house, who, _customer(details), language=tongue_of(request).language)
+
+
+def _customer(details: DetailsForm) -> Customer:
     first, last = name_parts(details.name)
-    customer = Customer(details.email, first, last)
-    return actions.buyer_of(house, who, customer, language=tongue_of(request).language)
+    return Customer(details.email, first, last)
 
 
 def _shown(
@@ -192,6 +236,7 @@ def _shown(
         settings=house.settings,
         status=status,
         personal=True,
+        for_back_button=True,
         choice=choice,
         event=choice.event,
         form=form,

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from markupsafe import Markup
@@ -255,16 +254,15 @@ async def _page(
         wrong=wrong,
         draw=Markup(poster(shown.event.event_id, category=next(iter(shown.event.categories), ""))),  # noqa: S704 - drawn here, holds nothing typed
         can_extend=order.extensions < HOLD_EXTENSIONS_MAX,
-        again=_again(order, shown.event, now=now),
+        again=_again(house, order, shown.event, now=now),
     )
 
 
-def _again(order: Order, event: Event, *, now: datetime) -> str | None:
+def _again(house: House, order: Order, event: Event, *, now: datetime) -> str | None:
     """Where the same can be ordered again, while it may be on sale."""
     if event.status is not EventStatus.PUBLISHED or now >= event.end_date_time:
         return None
-    chosen = urlencode({line.ticket_type_id: line.quantity for line in order.lines})
-    return f"/events/{order.event_id}/checkout?{chosen}"
+    return f"{order_path(house.keys, order.order_id)}/again"
 
 
 async def _shown(

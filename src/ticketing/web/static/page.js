@@ -40,21 +40,21 @@ each("[data-yours]", (place) => {
   }
 });
 
-// A form is sent once; coming back to the page makes its button work again.
-const buttonsOf = (form) => form.querySelectorAll("button:not([type=button])");
+// A form is sent once. Its button works again when somebody comes back to the page, and where no answer comes: sending twice does no harm.
+const ANSWER_AWAITED = 10_000;
+const release = (form) => {
+  delete form.dataset.sent;
+  form.querySelectorAll("button:not([type=button])").forEach((button) => button.removeAttribute("aria-busy"));
+};
 each("form[method=post]", (form) => {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) return event.preventDefault();
     form.dataset.sent = "yes";
-    buttonsOf(form).forEach((button) => button.setAttribute("aria-busy", "true"));
+    form.querySelectorAll("button:not([type=button])").forEach((button) => button.setAttribute("aria-busy", "true"));
+    setTimeout(release, ANSWER_AWAITED, form);
   });
 });
-addEventListener("pageshow", () => {
-  each("form[data-sent]", (form) => {
-    delete form.dataset.sent;
-    buttonsOf(form).forEach((button) => button.removeAttribute("aria-busy"));
-  });
-});
+addEventListener("pageshow", () => each("form[data-sent]", release));
 
 // A hold: <p role="status" data-until="…" data-soon="Two minutes left…" data-over="…"> is spoken twice, never every second.
 each("[data-until]", (place) => {
