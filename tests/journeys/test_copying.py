@@ -1,12 +1,18 @@
 """`ticket copy` from the command line: the other store sells on with the same codes and links."""
 
 import json
+import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.dynamo import REGION, needed_endpoint
 from tests.support.processes import Site, order, site
+from ticketing.storage.dynamo.driver import BotoDriver
+from ticketing.storage.dynamo.schema import DYNAMO_TABLES
+from ticketing.storage.dynamo.tables import delete_tables
 
 
 @pytest.fixture
@@ -89,3 +95,58 @@ def test_a_secret_that_lies_beside_the_target_stays(here: Site) -> None:
     assert refused.returncode == 2
     assert "another secret" in refused.stderr
     assert (here.folder / "t.secret").read_text() == "nqT3vKxWcZ1mYb7LpR9sUe5hGd2jAf8o\n"
+
+
+# other kinds of store ------------------------------------------------------------------------------------------------
+
+SECRET = "nqT3vKxWcZ1mYb7LpR9sUe5hGd2jAf8o"
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[str]:
+    """The URL of a DynamoDB without tables."""
+    endpoint = needed_endpoint()
+    prefix = f"c{os.getpid()}-{tmp_path.name[-20:].strip('_.-')}-"
+    yield f"dynamodb://{REGION}/{prefix}?endpoint={endpoint}"
+    driver = BotoDriver(region=REGION, endpoint=endpoint)
+    delete_tables(driver, prefix, DYNAMO_TABLES)
+    driver.close()
+
+
+def test_a_house_moves_to_another_kind_of_store_is_looked_over_there_and_comes_back(
+    tmp_path: Path, elsewhere: str
+) -> None:
+    house = site(tmp_path / "house", secret=SECRET)
+    with house.served() as served:
+        offer = served.on_sale(quantity=3)
+        with served.client() as client:
+            placed = order(client, offer, buyer="ada").json()
+
+    moved = house.run("copy", "--to", elsewhere)
+    looked = house.run("doctor", "--json", database_url=elsewhere)
+    back = house.run("copy", "--from", elsewhere, "--to", "sqlite:///back.db", "--json")
+
+    assert moved.returncode == 0, moved.stderr
+    assert (looked.returncode, json.loads(looked.stdout)["findings"]) == (0, []), looked.stderr
+    assert json.loads(back.stdout)["tables"]["orders"] == 1
+    assert house.run("doctor", database_url="sqlite:///back.db").returncode == 0
+    with house.served(database_url=elsewhere) as served, served.client(placed["access_token"]) as owner:
+        assert owner.get(f"/v1/orders/{placed['order_id']}").status_code == 200
+
+
+def test_a_backup_of_one_kind_of_store_goes_into_another(tmp_path: Path, elsewhere: str) -> None:
+    house = site(tmp_path / "house", secret=SECRET)
+    assert house.run("import", "worldcup").returncode == 0
+    assert house.run("backup", "b.ticket").returncode == 0
+
+    restored = house.run("restore", "b.ticket", "--verify", database_url=elsewhere)
+    again = house.run("restore", "b.ticket", database_url=elsewhere)
+    replaced = house.run("restore", "b.ticket", "--replace", database_url=elsewhere)
+    backup = json.loads(house.run("backup", "c.ticket", "--json", database_url=elsewhere).stdout)
+
+    assert restored.returncode == 0, restored.stderr
+    assert "was found sound" in restored.stdout
+    assert again.returncode == 0, "the same backup is compared, and nothing is changed"
+    assert (replaced.returncode, "empty database" in replaced.stderr) == (2, True)
+    assert backup["with_secret"]
+    assert house.run("doctor", "c.ticket").returncode == 0
