@@ -94,15 +94,15 @@ class Served:
         assert answer.status_code == 201, answer.text
         return self.client(answer.json()["token"])
 
-    def on_sale(self, *, quantity: int, price: int = 0) -> dict[str, Any]:
-        """A published event with one ticket type: `event_id` and `ticket_type_id`."""
+    def on_sale(self, *, quantity: int, price: int = 0, name: str = "Concert") -> dict[str, Any]:
+        """A published event of this name with one ticket type: `event_id` and `ticket_type_id`."""
         with self.admin() as admin:
             venue = created(admin.post("/v1/venues", json={"venue_name": "Arena", "timezone": "Europe/Vienna"}))
             event = created(
                 admin.post(
                     "/v1/events",
                     json={
-                        "event_name": "Concert",
+                        "event_name": name,
                         "start_date_time": "2097-05-01T18:00:00Z",
                         "end_date_time": "2097-05-01T20:00:00Z",
                         "timezone": "Europe/Vienna",
