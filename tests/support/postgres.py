@@ -229,6 +229,24 @@ def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
     return result
 
 
+def schema_of(url: str) -> set[str]:
+    """Every column, constraint, index, trigger and function of a database, in words. The order of columns does not count."""
+    statements = (
+        """select format('%s.%s %s %s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+                         a.attcollation::regcollation, a.attgenerated, pg_get_expr(d.adbin, d.adrelid))
+           from pg_attribute a join pg_class c on c.oid = a.attrelid left join pg_attrdef d on (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
+           where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped""",
+        "select format('%s %s', conrelid::regclass, pg_get_constraintdef(oid)) from pg_constraint "
+        "where connamespace = 'public'::regnamespace",
+        "select indexdef from pg_indexes where schemaname = 'public'",
+        "select pg_get_triggerdef(oid) from pg_trigger where not tgisinternal",
+        "select pg_get_functiondef(p.oid) from pg_proc p where pronamespace = 'public'::regnamespace and prokind = 'f' and not exists "
+        "(select from pg_depend d where d.objid = p.oid and d.deptype = 'e')",
+        "select extname::text from pg_extension",
+    )
+    return {str(row[0]) for statement in statements for row in rows(url, statement)}
+
+
 def new_database(statements: tuple[str, ...] = ()) -> str:
     """The URL of a new database on the server of this run of tests, in which these statements were run."""
     url = shared_url()
@@ -296,11 +314,17 @@ async def _emptied(url: str) -> None:
 def in_own_loop(work: Any) -> Any:
     """The result of a coroutine, whether or not an event loop runs here."""
     found: list[Any] = []
+    failed: list[BaseException] = []
 
     def run() -> None:
-        found.append(asyncio.run(work))
+        try:
+            found.append(asyncio.run(work))
+        except BaseException as error:
+            failed.append(error)
 
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
-    return found[0] if found else None
+    if failed:
+        raise failed[0]
+    return found[0]

@@ -89,16 +89,12 @@ def _open_sqlite(path: Path) -> Opened:
 
 def _open_postgres(url: str) -> Opened:
     try:
-        from ticketing.storage.sql.postgres.migrate import CannotUse
         from ticketing.storage.sql.postgres.opening import open_store
         from ticketing.storage.sql.postgres.purge import purge
     except ImportError as error:
         raise CannotOpen("PostgreSQL needs asyncpg: pip install 'ticketing[postgres]'.") from error
 
-    try:
-        store, search = open_store(url)
-    except CannotUse as error:
-        raise CannotOpen(str(error)) from error
+    store, search = open_store(url)
 
     async def purge_there(now: datetime) -> int:
         return await purge(url, now=now)

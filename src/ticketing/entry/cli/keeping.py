@@ -28,7 +28,7 @@ from ticketing.entry.keeping import (
 )
 from ticketing.entry.keeping import restore as restore_backup
 from ticketing.entry.secret import SecretMissing, secret_file
-from ticketing.storage.opening import CannotOpen, open_any
+from ticketing.storage.opening import POSTGRESQL, CannotOpen, kind_of, open_any
 from ticketing.storage.sql import migrate as migrations
 from ticketing.storage.sql.backup import InUse, NotBackup
 from ticketing.storage.sql.doctor import CHECKS, Finding, examine, remark
@@ -64,11 +64,11 @@ def _on_store(config: Config, work: Callable[[Store], Coroutine[None, None, Done
 def migrate(dry_run: bool, sql_wanted: bool, json_wanted: bool) -> None:
     """Bring the database to this version, all of it or nothing. The server does so by itself when it starts.
 
-    The state before is kept beside it as <name>.before-<revision>.db.
+    The state before a file was changed is kept beside it as <name>.before-<revision>.db.
     """
     config = configured()
     if config.database_file is None:
-        _migrate_elsewhere(config, dry_run=dry_run or sql_wanted, json_wanted=json_wanted)
+        _migrate_elsewhere(config, dry_run=dry_run, sql_wanted=sql_wanted, json_wanted=json_wanted)
         return
     database = config.database_file
     latest = migrations.latest_revision()
@@ -109,23 +109,37 @@ def migrate(dry_run: bool, sql_wanted: bool, json_wanted: bool) -> None:
             click.echo(f"The state before is {migrated.backup}.")
 
 
-def _migrate_elsewhere(config: Config, *, dry_run: bool, json_wanted: bool) -> None:
-    """A store that is no file has the tables of this version once it was opened."""
-    if dry_run:
-        fail(f"--dry-run and --sql are for SQLite files, and not for {config.database_shown}.")
-
-    async def nothing_more(_store: Store) -> None:
-        pass
-
+def _migrate_elsewhere(config: Config, *, dry_run: bool, sql_wanted: bool, json_wanted: bool) -> None:
+    """A store that is no file has the tables of this version."""
+    url, shown = config.text("database_url"), config.database_shown
+    is_postgres = kind_of(url) == POSTGRESQL
+    if (dry_run or sql_wanted) and not is_postgres:
+        fail(f"--dry-run and --sql are for SQLite and PostgreSQL, and not for {shown}.")
+    before, after = None, migrations.latest_revision()
     try:
-        _on_store(config, nothing_more)
+        if is_postgres:
+            from ticketing.storage.sql.postgres.opening import migrate_now, script_of
+
+            if sql_wanted:
+                click.echo(
+                    "".join(f"{statement};\n" for statement in script_of(url)) or f"-- {shown} has revision {after}."
+                )
+                return
+            before = migrate_now(url, only_try=dry_run).before
+        else:
+            _on_store(config, _nothing_more)
     except CannotOpen as error:
         fail(str(error))
-    latest = migrations.latest_revision()
     if json_wanted:
-        as_json({"database": config.database_shown, "after": latest, "dry_run": False})
+        as_json({"database": shown, "before": before, "after": after, "dry_run": dry_run})
+    elif not is_postgres or before == after:
+        click.echo(f"{shown} has revision {after}.")
     else:
-        click.echo(f"{config.database_shown} has revision {latest}.")
+        click.echo(f"{shown} {'would go' if dry_run else 'went'} from {before or 'nothing'} to revision {after}.")
+
+
+async def _nothing_more(_store: Store) -> None:
+    """The store was opened, which makes its tables."""
 
 
 def _revision(database: Path) -> str | None:

@@ -7,7 +7,7 @@ to migrate: a fresh file is made from the declarations, and a present one needs 
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import apsw
 
@@ -16,6 +16,9 @@ from ticketing.storage.sql.backup import copy_database
 from ticketing.storage.sql.ddl import schema_statements
 from ticketing.storage.sql.search import SEARCH_DDL
 from ticketing.storage.sql.sqlite import DamagedFile, connect
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 """The folder of revisions. Files are named `r<revision>_<what>.py`, and revisions are numbered 0001, 0002, …"""
@@ -48,9 +51,14 @@ class Migrated:
     backup: Path | None
 
 
+def revisions(migrations: Path = MIGRATIONS) -> list[str]:
+    """All revisions that this code knows, in order."""
+    return sorted(path.stem[1:].partition("_")[0] for path in (migrations / "versions").glob("r*.py"))
+
+
 def latest_revision(migrations: Path = MIGRATIONS) -> str:
     """The revision that this code works with."""
-    return max(path.stem[1:].partition("_")[0] for path in (migrations / "versions").glob("r*.py"))
+    return revisions(migrations)[-1]
 
 
 def revision_of(connection: apsw.Connection, path: Path) -> str | None:
@@ -144,14 +152,11 @@ def _refuse_dangling(connection: apsw.Connection, path: Path) -> None:
 def upgrade_sql(before: str | None, *, migrations: Path = MIGRATIONS) -> str:
     """The SQL that leads from revision `before` (None: an empty file) to the latest. Raises NewerFile for an unknown one."""
     from alembic import command
-    from alembic.config import Config
     from alembic.script import ScriptDirectory
     from alembic.util import CommandError
 
     written = io.StringIO()
-    config = Config(output_buffer=written)
-    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
+    config = alembic_config(migrations, written)
     try:
         ScriptDirectory.from_config(config).get_revision(before or "base")
     except CommandError as error:
@@ -161,3 +166,13 @@ def upgrade_sql(before: str | None, *, migrations: Path = MIGRATIONS) -> str:
         ) from error
     command.upgrade(config, f"{before}:head" if before else "head", sql=True)
     return written.getvalue()
+
+
+def alembic_config(migrations: Path, written: io.StringIO | None = None) -> "Config":
+    """How Alembic finds the revisions; the SQL that it writes goes into `written`."""
+    from alembic.config import Config
+
+    config = Config(output_buffer=written)
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

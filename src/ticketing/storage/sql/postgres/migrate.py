@@ -1,27 +1,35 @@
 """Which revision a PostgreSQL database has, and how it gets the present one: all of it in one transaction, or nothing."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import asyncpg
+
 from ticketing.schema.tables import TABLES
+from ticketing.storage.opening import CannotOpen
 from ticketing.storage.sql.ddl import POSTGRESQL, schema_statements
-from ticketing.storage.sql.migrate import MIGRATIONS, latest_revision
+from ticketing.storage.sql.migrate import MIGRATIONS, latest_revision, revisions
 from ticketing.storage.sql.postgres.connections import closed, connect
+from ticketing.storage.sql.postgres.revisions import upgrade_statements
 from ticketing.storage.sql.postgres.statements import BATCHES_TABLE
 
 REVISION_TABLE: Final = 'create table ticket_revision (revision text collate "C" not null primary key)'
 """Not by Alembic's usual name: a database may be shared with another program that uses Alembic too."""
 VERSION_MIN: Final = 14
 """Of PostgreSQL: the oldest that its makers still mend."""
-LOCK: Final = 0x7469636B6574
-"""The advisory lock of whoever looks which revision a database has ("ticket")."""
-LOCK_SECONDS: Final = 120
-"""How long a process waits at its start for another one that makes or upgrades the tables."""
+TURNS: Final = 0x7469636B6574
+"""The advisory lock of whoever looks which revision a database has ("ticket"): processes that start at once take turns."""
+TURN_SECONDS: Final = 120
+"""How long a process waits for its turn."""
+LOCK_SECONDS: Final = 2
+"""How long an upgrade waits for a table that is in use. Sales wait behind it for so long: then it lets them pass and tries again."""
+LOCK_PAUSES: Final = (1.0, 2.0, 5.0, 10.0, 20.0)
 
 
-class CannotUse(RuntimeError):
+class CannotUse(CannotOpen):
     """The database cannot be used as it is. The message says why, what to do, and no password."""
 
 
@@ -46,31 +54,86 @@ def declared_statements() -> tuple[str, ...]:
     return (*schema_statements(TABLES, POSTGRESQL), BATCHES_TABLE)
 
 
-async def migrate(url: str, *, migrations: Path = MIGRATIONS) -> Migrated:
-    """The database has the latest revision; the tables are made where there are none.
+async def migrate(url: str, *, migrations: Path = MIGRATIONS, only_try: bool = False) -> Migrated:
+    """The database has the latest revision; the tables are made where there are none. With `only_try`, all is done and then undone.
 
-    Processes that start at once take turns. Raises CannotUse, and what the driver raises.
+    Processes that start at once take turns, and servers that are selling go on. Raises CannotUse, and what the driver raises.
     """
-    after = latest_revision(migrations)
     connection = await connect(url, statement_seconds=None)
     try:
         await refuse_unfit(connection)
+        after = latest_revision(migrations)
         if await revision_of(connection) == after:
             return Migrated(after, after)
-        async with connection.transaction():
-            await connection.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'; set local statement_timeout = 0")
-            await connection.execute(f"select pg_advisory_xact_lock({LOCK})")
-            before = await revision_of(connection)
-            if before is None:
-                await _create(connection, after)
-            elif before != after:
-                raise NewerDatabase(
-                    f"It has revision {before}, and this Ticket knows revisions up to {after} only: a newer Ticket wrote it. Install "
-                    "that version again."
-                )
-        return Migrated(before, after)
+        for pause in LOCK_PAUSES:
+            try:
+                return await _in_turn(connection, migrations, only_try=only_try)
+            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+                await asyncio.sleep(pause)
+        raise CannotUse(
+            "Its tables are in use all the time, as by a long backup: it was not upgraded. Try again later."
+        )
     finally:
         await closed(connection)
+
+
+async def _in_turn(connection: Any, migrations: Path, *, only_try: bool) -> Migrated:
+    transaction = connection.transaction(isolation="read_committed")  # what another did in its turn is seen
+    await transaction.start()
+    try:
+        before = await _upgraded(connection, migrations)
+    except BaseException:
+        if not connection.is_closed():
+            await transaction.rollback()
+        raise
+    await (transaction.rollback() if only_try else transaction.commit())
+    return Migrated(before, latest_revision(migrations))
+
+
+async def _upgraded(connection: Any, migrations: Path) -> str | None:
+    """In the open transaction, the database has the latest revision. Which it had before."""
+    await connection.execute(f"set local statement_timeout = 0; set local lock_timeout = {TURN_SECONDS * 1000}")
+    try:
+        await connection.execute(f"select pg_advisory_xact_lock({TURNS})")
+    except asyncpg.LockNotAvailableError as error:
+        raise CannotUse(
+            f"Another process has been upgrading it for {TURN_SECONDS} seconds. Try again later."
+        ) from error
+    before, after = await revision_of(connection), latest_revision(migrations)
+    if before == after:
+        return before
+    if before is None:
+        await _run(connection, (*declared_statements(), REVISION_TABLE))
+        await connection.execute("insert into ticket_revision (revision) values ($1)", after)
+        return None
+    refuse_newer(before, migrations)
+    await connection.execute(f"set local lock_timeout = {LOCK_SECONDS * 1000}")
+    await _run(connection, upgrade_statements(before, migrations=migrations))
+    await connection.execute("update ticket_revision set revision = $1", after)
+    return before
+
+
+async def upgrade_script(url: str) -> list[str]:
+    """The statements that `migrate` would run, in order; none where there is nothing to do. Raises CannotUse."""
+    connection = await connect(url)
+    try:
+        await refuse_unfit(connection)
+        before = await revision_of(connection)
+        if before is None:
+            return [*declared_statements(), REVISION_TABLE]
+        refuse_newer(before)
+        return upgrade_statements(before) if before != latest_revision() else []
+    finally:
+        await closed(connection)
+
+
+def refuse_newer(revision: str, migrations: Path = MIGRATIONS) -> None:
+    """The revision is one that this code knows. Raises NewerDatabase."""
+    if revision not in revisions(migrations):
+        raise NewerDatabase(
+            f"It has revision {revision}, and this Ticket knows revisions up to {latest_revision(migrations)} only: a newer Ticket "
+            "wrote it. Install that version again."
+        )
 
 
 async def refuse_unfit(connection: Any) -> None:
@@ -116,11 +179,6 @@ def _refuse_foreign(names: Iterable[str]) -> None:
             f"It has tables of the names that Ticket's have, and they are not Ticket's ({', '.join(taken[:3])}). Give Ticket a "
             "database of its own."
         )
-
-
-async def _create(connection: Any, revision: str) -> None:
-    await _run(connection, (*declared_statements(), REVISION_TABLE))
-    await connection.execute("insert into ticket_revision (revision) values ($1)", revision)
 
 
 async def _run(connection: Any, statements: Sequence[str]) -> None:

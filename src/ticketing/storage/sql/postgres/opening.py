@@ -14,7 +14,7 @@ from ticketing.storage.coalesce import CoalescedStore
 from ticketing.storage.sql.postgres.connections import UNAVAILABLE
 from ticketing.storage.sql.postgres.engine import PostgresEngine
 from ticketing.storage.sql.postgres.listed import ListedSearch
-from ticketing.storage.sql.postgres.migrate import CannotUse, migrate
+from ticketing.storage.sql.postgres.migrate import CannotUse, Migrated, migrate, upgrade_script
 
 log = structlog.get_logger()
 
@@ -35,11 +35,21 @@ def open_store(url: str) -> tuple[CoalescedStore, SearchIndex]:
 
     It may be called inside and outside an event loop, and belongs to none before it is used.
     """
-    migrated = in_loop_of_its_own(lambda: told(url, migrate(url)))
+    migrated = migrate_now(url)
     if migrated.before != migrated.after:
         log.info("store.migrated", before=migrated.before, after=migrated.after)
     engine = PostgresEngine(url)
     return CoalescedStore(engine), search_of(engine)
+
+
+def migrate_now(url: str, *, only_try: bool = False) -> Migrated:
+    """The database has the latest revision, or would have it with `only_try`. Raises CannotUse."""
+    return in_loop_of_its_own(lambda: told(url, migrate(url, only_try=only_try)))
+
+
+def script_of(url: str) -> list[str]:
+    """The statements that `migrate_now` would run. Raises CannotUse."""
+    return in_loop_of_its_own(lambda: told(url, upgrade_script(url)))
 
 
 def search_of(engine: PostgresEngine) -> SearchIndex:
@@ -72,7 +82,7 @@ def _reason(url: str, error: Exception) -> str:
     for password in {parts.password, unquote(parts.password or ""), *parse_qs(parts.query).get("password", [])}:
         if password:
             said = said.replace(password, "***")
-    return said
+    return f"it is out of reach ({said})" if isinstance(error, OSError) else said
 
 
 def in_loop_of_its_own(work: Callable[[], Coroutine[Any, Any, Found]]) -> Found:
