@@ -234,16 +234,32 @@ def test_a_slip_in_a_common_domain_is_seen(typed: str, meant: str | None) -> Non
     assert likely_address(typed) == meant
 
 
-async def test_who_is_too_late_is_told_how_many_are_left() -> None:
+async def test_who_is_too_late_takes_what_is_left_with_nothing_to_type_again() -> None:
     async with shopping(kind(quantity=3)) as buyer:
         page = await buyer.open(buyer.checkout_path(2))
         await buyer.reserve(2, email="grace@example.org")
 
         late = await buyer.send(page, "/checkout", DETAILS)
+        taken = await buyer.send(late.text, "/checkout", _typed_in(late.text) | {buyer.sale.ticket_types[0]: "1"})
 
         assert late.status_code == 409
-        assert "Only 1 are left. Choose fewer tickets." in late.text
-        assert 'value="ada@example.org"' in late.text
+        assert "Not so many are left: you can still have 1." in late.text
+        assert taken.status_code == 303
+        await assert_books_balance(buyer.house, buyer.sale)
+
+
+async def test_who_is_too_late_for_one_of_two_kinds_is_told_which() -> None:
+    async with shopping(kind("Balcony", quantity=1), kind("Standing", quantity=5)) as buyer:
+        page = await buyer.open(buyer.checkout_path(1, 2))
+        await buyer.reserve(1, email="grace@example.org")
+
+        late = await buyer.send(page, "/checkout", DETAILS)
+
+        assert "Balcony: these have just gone." in late.text
+        assert re.findall(r'type="number" name="(tty_\w+)" value="(\d)"', late.text) == [
+            (buyer.sale.ticket_types[0], "0"),
+            (buyer.sale.ticket_types[1], "2"),
+        ]
 
 
 async def test_nothing_chosen_leads_back_to_the_event() -> None:

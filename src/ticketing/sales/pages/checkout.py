@@ -1,8 +1,9 @@
 """The checkout: what was chosen on the event's page, two fields, and one button."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Annotated, Final
 
 from fastapi import APIRouter
@@ -90,9 +91,7 @@ async def get_checkout(request: Request, event_id: str, house: TheHouse, now: No
     """The details of an order for what the query says: `?tty_…=2&tty_…=1`."""
     wish = _wish(event_id, request.query_params.multi_items())
     if wish is None:
-        response = forms.see(house, f"/events/{event_id}")
-        leave_flash(response, house.settings, NOTHING_CHOSEN)
-        return response
+        return _nothing_chosen(house, event_id)
     choice = await _choice(house, wish, now=now)
     user = who.user
     typed = {} if user is None else {"name": f"{user.first_name} {user.last_name}".strip(), "email": user.email}
@@ -105,7 +104,7 @@ async def post_checkout(request: Request, event_id: str, house: TheHouse, now: N
     filled = await forms.read(request, house, DetailsForm, now=now)
     wish = _wish(event_id, ((name, text) for name, texts in filled.typed.items() for text in texts))
     if wish is None:
-        raise NotFound
+        return _nothing_chosen(house, event_id)
     details = filled.value
     if details is not None:
         before = await _ordered_before(request, house, filled, wish, _customer(details), now=now)
@@ -137,9 +136,11 @@ async def post_checkout(request: Request, event_id: str, house: TheHouse, now: N
             now=now,
         )
     except SoldOut as refusal:
-        return _shown(request, house, choice, _sold_out(filled, refusal), status=409, sure=details.sure)
+        told = _sold_out(filled, choice, refusal)
+        return _shown(request, house, choice, told, status=409, sure=details.sure, fewer=_fewer(choice, refusal))
     except LimitPerCustomer as refusal:
-        return _shown(request, house, choice, _over_limit(filled, refusal), status=409, sure=details.sure)
+        told = _over_limit(filled, refusal)
+        return _shown(request, house, choice, told, status=409, sure=details.sure, fewer=_fewer(choice, refusal))
     set_cookie(response, house.settings, ORDERED, _way_of(response.headers["location"]), lasts=forms.FORM_LASTS)
     return response
 
@@ -153,6 +154,12 @@ async def get_again(request: Request, order_id: str, token: str, house: TheHouse
     typed = {"name": f"{customer.first_name} {customer.last_name}".strip(), "email": customer.email}
     choice = await _choice(house, wish, now=now)
     return _shown(request, house, choice, forms.blank(request, house, DetailsForm, now=now, **typed))
+
+
+def _nothing_chosen(house: House, event_id: str) -> Response:
+    response = forms.see(house, f"/events/{event_id}")
+    leave_flash(response, house.settings, NOTHING_CHOSEN)
+    return response
 
 
 async def _ordered_before(
@@ -175,11 +182,17 @@ def _way_of(location: str) -> str:
     return ".".join(location.split("/")[-2:])
 
 
-def _sold_out(filled: Filled[DetailsForm], refusal: SoldOut) -> Filled[DetailsForm]:
+def _sold_out(filled: Filled[DetailsForm], choice: Choice, refusal: SoldOut) -> Filled[DetailsForm]:
     left = refusal.facts["left"]
+    short = [line.ticket_type for line in choice.lines if line.ticket_type_id == refusal.facts.get("ticket_type_id")]
+    if len(choice.lines) == 1 or not short:
+        if left:
+            return filled.with_problem("", N_("Not so many are left: you can still have %(left)s."), left=left)
+        return filled.with_problem("", N_("These were the last ones: somebody was faster. Nothing is held or charged."))
     if left:
-        return filled.with_problem("", N_("Only %(left)s are left. Choose fewer tickets."), left=left)
-    return filled.with_problem("", N_("These were the last ones: somebody was faster. Nothing is held or charged."))
+        message = N_("%(what)s: not so many are left, you can still have %(left)s.")
+        return filled.with_problem("", message, what=short[0], left=left)
+    return filled.with_problem("", N_("%(what)s: these have just gone. Nothing is held or charged."), what=short[0])
 
 
 def _over_limit(filled: Filled[DetailsForm], refusal: LimitPerCustomer) -> Filled[DetailsForm]:
@@ -191,6 +204,17 @@ def _over_limit(filled: Filled[DetailsForm], refusal: LimitPerCustomer) -> Fille
         return filled.with_problem("", message, most=most, left=left)
     message = N_("Each person may have %(most)s tickets for this event, and you have them already.")
     return filled.with_problem("", message, most=most)
+
+
+def _fewer(choice: Choice, refusal: SoldOut | LimitPerCustomer) -> Mapping[str, int]:
+    """How many of each chosen ticket type can be had at most after this refusal; nothing where none can."""
+    left: int = refusal.facts["left"]
+    short = refusal.facts.get("ticket_type_id")
+    most = {
+        line.ticket_type_id: min(line.quantity, left) if short in (None, line.ticket_type_id) else line.quantity
+        for line in choice.lines
+    }
+    return most if any(most.values()) else {}
 
 
 def _wish(event_id: str, fields: Iterable[tuple[str, str]]) -> HoldWish | None:
@@ -228,7 +252,14 @@ def _customer(details: DetailsForm) -> Customer:
 
 
 def _shown(
-    request: Request, house: House, choice: Choice, form: Filled[DetailsForm], *, status: int = 200, sure: str = ""
+    request: Request,
+    house: House,
+    choice: Choice,
+    form: Filled[DetailsForm],
+    *,
+    status: int = 200,
+    sure: str = "",
+    fewer: Mapping[str, int] = MappingProxyType({}),
 ) -> Response:
     return page(
         request,
@@ -241,5 +272,6 @@ def _shown(
         event=choice.event,
         form=form,
         sure=sure,
+        fewer=fewer,
         hold_minutes=house.settings.hold_seconds // 60,
     )
