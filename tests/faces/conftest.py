@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.houses import Api, make_house, sign_up
+from tests.support.houses import Api, StandingClock, make_house, sign_up
 from tests.support.meanwhile import MeanwhileStore
 from tests.support.stores import ENGINES
 from ticketing.accounts.model import UserType
@@ -27,9 +27,15 @@ def meanwhile(store: Store) -> MeanwhileStore:
 
 
 @pytest.fixture
-def api(meanwhile: MeanwhileStore) -> Api:
+def clock() -> StandingClock:
+    """The clock of that house, which stands until it is moved."""
+    return StandingClock()
+
+
+@pytest.fixture
+def api(meanwhile: MeanwhileStore, clock: StandingClock) -> Api:
     """The API of a house over that store."""
-    return Api(make_house(meanwhile))
+    return Api(make_house(meanwhile, clock=clock))
 
 
 @pytest.fixture

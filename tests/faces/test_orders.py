@@ -26,22 +26,11 @@ from tests.support.sales import (
 from tests.support.stores import everything
 from ticketing.accounts.model import UserType
 from ticketing.base.bounds import HOLD_EXTENSIONS_MAX, ORDER_LINES_MAX, POOL_MAX, TICKETS_PER_ORDER_MAX
-from ticketing.base.store import Busy
+from ticketing.base.store import Busy, Store
 from ticketing.base.times import shown
 from ticketing.events.model import EventStatus
 from ticketing.schema.tables import ORDERS, TABLES
-from ticketing.storage.memory import MemoryStore
 from ticketing.web.limits import LIMITS, LimitKind
-
-
-@pytest.fixture
-def clock() -> StandingClock:
-    return StandingClock()
-
-
-@pytest.fixture
-def api(clock: StandingClock) -> Api:
-    return Api(make_house(clock=clock))
 
 
 @pytest.fixture
@@ -204,8 +193,7 @@ async def test_a_guest_must_say_who_buys(till: Till) -> None:
     assert [error["pointer"] for error in refused.json()["errors"]] == ["/customer"]
 
 
-async def test_a_guest_who_ordered_through_another_process_orders_again(clock: StandingClock) -> None:
-    store = MemoryStore()
+async def test_a_guest_who_ordered_through_another_process_orders_again(store: Store, clock: StandingClock) -> None:
     here, there = (Api(make_house(MeanwhileStore(store), clock=clock)) for _ in range(2))
     there.house.entropy.bits(80)  # other ids than the first process makes
     till = await till_for(here, kind())
@@ -489,15 +477,13 @@ async def test_a_ticket_type_of_another_event_is_not_found(till: Till) -> None:
     assert code(refused) == (404, "ticket_type_not_found")
 
 
-async def test_too_busy_is_told_as_busy_and_never_as_sold_out(clock: StandingClock) -> None:
-    store = MeanwhileStore(MemoryStore())
-    api = Api(make_house(store, clock=clock))
+async def test_too_busy_is_told_as_busy_and_never_as_sold_out(api: Api, meanwhile: MeanwhileStore) -> None:
     till = await till_for(api, kind())
 
     async def too_much() -> None:
         raise Busy
 
-    store.meanwhile = too_much
+    meanwhile.meanwhile = too_much
     refused = await till.order(1, key="k1")
     again = await till.order(1, key="k1")
 

@@ -42,6 +42,8 @@ INTEGRITY: Final = "sBHqlxJ9ANkLluFkYRfd5r8Y0ApFew4FhOrlhgRAgD4XzEoFOukEo1nuBTQ1
 """SHA-512 of the package, in base64, as the npm registry and its lock files write it."""
 FOLDER: Final = Path(__file__).parents[2] / ".dynoxide"
 START_SECONDS_MAX: Final = 30.0
+ANSWER_SECONDS_MAX: Final = 60.0
+"""However busy the machine of the tests is, the engine answers: what tests of faults mean to be lost is lost by a wrapper."""
 REGION: Final = "eu-central-1"
 
 
@@ -161,7 +163,7 @@ class Tabled:
 def dynamo_engine(folder: Path, tables: tuple[Table, ...] = TABLES) -> DynamoEngine:
     """An engine on new tables of its own, to be closed; `folder` stays empty."""
     del folder
-    driver = BotoDriver(region=REGION, endpoint=needed_endpoint())
+    driver = BotoDriver(region=REGION, endpoint=needed_endpoint(), answer_seconds=ANSWER_SECONDS_MAX)
     prefix = f"t{os.getpid()}-{next(_numbers)}-"
     tables = (*tables, SEARCH_CHANGES)
     create_tables(driver, prefix, tables)

@@ -141,7 +141,9 @@ class Patient:
 class BotoDriver:
     """botocore without its retries, which know nothing of what a cancelled transaction tells."""
 
-    def __init__(self, *, region: str | None = None, endpoint: str | None = None) -> None:
+    def __init__(
+        self, *, region: str | None = None, endpoint: str | None = None, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
         import botocore.config
         import botocore.exceptions
         import botocore.parsers
@@ -156,7 +158,7 @@ class BotoDriver:
             endpoint_url=endpoint,
             config=botocore.config.Config(
                 connect_timeout=CONNECT_SECONDS,
-                read_timeout=ANSWER_SECONDS,
+                read_timeout=answer_seconds,
                 retries={"total_max_attempts": 1},
                 max_pool_connections=CONNECTIONS_MAX,
                 parameter_validation=False,
