@@ -289,9 +289,13 @@ def test_a_full_disk_stops_sales_with_busy_and_nothing_is_lost_or_half_done(here
 # stopping ------------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_under_way_is_finished_before_it_stops(here: Site) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_is_under_way_is_finished_before_it_stops(here: Site, workers: str) -> None:
     body = json.dumps({"email": "nobody@example.org", "password": "not the right one"}).encode()
-    with here.served() as served, socket.create_connection((served.server.host, served.server.port)) as connection:
+    with (
+        here.served(workers=workers) as served,
+        socket.create_connection((served.server.host, served.server.port)) as connection,
+    ):
         connection.settimeout(15)
         head = f"POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         connection.sendall(head.encode() + body[:10])

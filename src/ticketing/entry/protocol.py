@@ -16,6 +16,9 @@ HEAD_BYTES_MAX: Final = 32 * 1024
 """Of request line and headers together. Browsers and proxies stay below 16 KiB."""
 HEAD_SECONDS_MAX: Final = 20.0
 """From the connection, or the first byte of a later request, to the end of its headers. Who is slower holds places for nothing."""
+LEAVING_SECONDS: Final = 1.0
+"""When the server stops, a connection that waits for its next request may still bring it for so long. Proxies keep connections open, and
+may have sent a request just as we closed: they cannot tell whether it was done, and answer 502."""
 SHEDDING: Final = "ticketing.shedding"
 """Under what name the lifespan's state has the `Shedding`."""
 SHORT_WAY: Final = "ticketing.short_way"
@@ -32,7 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _held: bytes | None = None
     """What came while a hot request is answered on the short way; None where none is."""
     _closes = False
-    """Whether the connection ends with the answer under way."""
+    """Whether the connection ends with the answer under way, or the next one."""
 
     def __init__(
         self,
@@ -88,11 +91,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_timer = self.loop.call_later(HEAD_SECONDS_MAX, self._too_slow)
 
     def shutdown(self) -> None:
-        """What is under way is answered, and the connection ends."""
-        if self._held is None:
+        """What is under way is answered, or what comes within a moment, and the connection ends."""
+        if self._is_between_requests() and not self._closes:
+            self.loop.call_later(LEAVING_SECONDS, self.shutdown)
+        elif self._held is None:
             super().shutdown()
-        else:
-            self._closes = True
+        self._closes = True
 
     def _take(self, short_way: ShortWay, hot: HotRequest) -> None:
         self._stop_waiting()
@@ -160,6 +164,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._stop_waiting()
         super().on_headers_complete()
+        if self._closes and self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def _stop_waiting(self) -> None:
         if self._head_timer is not None:

@@ -207,7 +207,9 @@ def serve(
         sys.exit(code if code > 0 else 1)
     when_listening()
     with tempfile.TemporaryDirectory(prefix="ticket-figures-") as figures:
-        Supervisor(workers, work, stop_seconds_max=STOP_SECONDS_MAX + JOBS_STOP_SECONDS_MAX).run()
+        # Were the socket open here while the workers end, the kernel would go on to take connections that nobody answers.
+        seconds = STOP_SECONDS_MAX + JOBS_STOP_SECONDS_MAX
+        Supervisor(workers, work, stop_seconds_max=seconds, when_stopping=listening.close).run()
 
 
 def _opened(config: Config, then: Callable[[OpenHouse], Awaitable[None]] | None) -> OpenHouse:

@@ -47,12 +47,14 @@ class Supervisor:
     """Keeps `count` processes that each run `work` with their number, from 1 on.
 
     This process does nothing else: it has no threads and holds no connection, so that a fork of it is as good as a new one.
-    `stop_seconds_max` is how long a worker may take to end when it is asked to; after that it is killed.
+    `stop_seconds_max` is how long a worker may take to end when it is asked to; after that it is killed. `when_stopping` is called before
+    they are asked.
     """
 
     count: int
     work: Callable[[int], None]
     stop_seconds_max: float
+    when_stopping: Callable[[], None] = lambda: None
     _workers: list[_Worker] = field(init=False)
     _stopping: bool = False
 
@@ -112,6 +114,7 @@ class Supervisor:
             log.error("worker.ended", worker=worker.number, code=code, starts_in_seconds=worker.pause)
 
     def _end_all(self, woken: int) -> None:
+        self.when_stopping()
         self._send_all(signal.SIGTERM)
         deadline = time.monotonic() + self.stop_seconds_max
         while any(worker.pid for worker in self._workers):

@@ -1,4 +1,4 @@
-"""The two bounds on what comes before a request's body: how large it is, and how slow."""
+"""The two bounds on what comes before a request's body, how large it is and how slow; and how connections end with the server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,18 +20,27 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"hello"})
 
 
+def server_at(port: int) -> uvicorn.Server:
+    """A server with the bounded protocol."""
+    settings = uvicorn.Config(
+        hello, port=port, http=BoundedProtocol, ws="none", lifespan="off", log_config=None, access_log=False
+    )
+    return uvicorn.Server(settings)
+
+
+async def until_started(server: uvicorn.Server) -> None:
+    async with asyncio.timeout(10):
+        while not server.started:  # noqa: ASYNC110 - uvicorn tells it by nothing but this flag
+            await asyncio.sleep(0.01)
+
+
 @asynccontextmanager
 async def served() -> AsyncIterator[int]:
     """The port of a server with the bounded protocol."""
     port = free_port()
-    settings = uvicorn.Config(
-        hello, port=port, http=BoundedProtocol, ws="none", lifespan="off", log_config=None, access_log=False
-    )
-    server = uvicorn.Server(settings)
+    server = server_at(port)
     serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
-        while not server.started:  # noqa: ASYNC110 - uvicorn tells it by nothing but this flag
-            await asyncio.sleep(0.01)
+    await until_started(server)
     try:
         yield port
     finally:
@@ -116,3 +125,42 @@ async def test_a_slow_body_is_no_slow_head(monkeypatch: pytest.MonkeyPatch) -> N
         answer = await answer_to(port, HEAD + b"Content-Length: 2\r\n\r\n", b"a", b"a", seconds=0.2)
 
     assert answer.endswith(b"hello")
+
+
+async def test_who_asks_again_as_the_server_stops_is_answered_and_told_that_it_was_the_last_time() -> None:
+    """A proxy keeps connections, and sees too late that one is gone: it cannot repeat an order by itself."""
+    request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    port = free_port()
+    server = server_at(port)
+    serving = asyncio.create_task(server.serve())
+    await until_started(server)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    first = await reader.readuntil(b"hello")
+
+    server.should_exit = True
+    while server.servers[0].is_serving():  # noqa: ASYNC110 - nothing else tells
+        await asyncio.sleep(0.01)
+    writer.write(request)
+    async with asyncio.timeout(5):
+        last = await reader.read()
+        await serving
+    writer.close()
+
+    assert (b"connection: close" in first, b"connection: close" in last) == (False, True)
+    assert last.endswith(b"hello")
+
+
+async def test_a_connection_on_which_nothing_comes_does_not_keep_the_server_from_stopping(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "LEAVING_SECONDS", 0.2)
+    async with asyncio.timeout(5):
+        async with served() as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await reader.readuntil(b"hello")
+        rest = await reader.read()
+    writer.close()
+
+    assert rest == b""
