@@ -159,6 +159,14 @@ MATRIX = (
         order="a paid order",
         is_public=True,
     ),
+    Case(
+        "POST /v1/transfers/{transfer_id}/decline",
+        ORDERS,
+        ("an offer",),
+        {"token": "<an offer's token>"},
+        order="a paid order",
+        is_public=True,
+    ),
     Case("GET /v1/admissions/{admission_id}", READS_ORDER, ("a paid order's admission",), order="a paid order"),
     Case("GET /v1/admissions/{admission_id}/qr.svg", READS_ORDER, ("a paid order's admission",), order="a paid order"),
     Case(

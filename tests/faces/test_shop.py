@@ -1,78 +1,17 @@
 """The shop as a buyer's browser without scripts meets it: choose, say who you are, pay, have the tickets."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from html import unescape
 from typing import Any
-from urllib.parse import urlencode
 
-import httpx
 import icalendar
 import orjson
 import pytest
 
-from tests.support.houses import StandingClock, make_house
-from tests.support.sales import Sale, assert_books_balance, kind, put_on_sale
-from ticketing.base.house import House
-from ticketing.schema.tables import ORDERS
-from ticketing.site.app import build_app
+from tests.support.sales import assert_books_balance, kind
+from tests.support.shopping import DETAILS, shopping
 from ticketing.web.typos import likely_address
-
-DETAILS = {"name": "Ada Lovelace", "email": "ada@example.org"}
-
-
-class Buyer:
-    """A browser without scripts at the shop: it keeps cookies, reads forms and sends them."""
-
-    def __init__(self, house: House, sale: Sale) -> None:
-        self.house = house
-        self.sale = sale
-        self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=build_app(house), raise_app_exceptions=False),
-            base_url=house.settings.base_url,
-            headers={"Accept": "text/html", "Accept-Language": "en"},
-        )
-
-    def checkout_path(self, *quantities: int) -> str:
-        """Where the event's page leads with so many tickets of each type."""
-        chosen = {line["ticket_type_id"]: line["quantity"] for line in self.sale.lines(*quantities)}
-        return f"/events/{self.sale.event_id}/checkout?{urlencode(chosen)}"
-
-    async def open(self, path: str) -> str:
-        """The text of a page that is there."""
-        answer = await self.client.get(path)
-        assert answer.status_code == 200, answer.text
-        return answer.text
-
-    async def send(self, page: str, action: str, fields: Mapping[str, str]) -> httpx.Response:
-        """The form of a page whose action ends so, with these fields filled in, sent as a browser does."""
-        for form in re.findall(r"<form[^>]*>.*?</form>", page, flags=re.S):
-            target = unescape(re.search(r'action="([^"]*)"', form)[1])  # type: ignore[index]
-            if target.endswith(action) and "post" in form:
-                hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form)
-                sent = {name: unescape(value) for name, value in hidden} | dict(fields)
-                headers = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
-                return await self.client.post(target, content=urlencode(sent), headers=headers)
-        raise AssertionError(f"no form leads to {action}")
-
-    async def reserve(self, *quantities: int, **details: str) -> httpx.Response:
-        """The checkout, filled in and sent."""
-        page = await self.open(self.checkout_path(*quantities))
-        return await self.send(page, "/checkout", DETAILS | details)
-
-    async def orders(self) -> list[dict[str, Any]]:
-        """Every order that is stored."""
-        return [record async for record in self.house.store.scan(ORDERS)]
-
-
-@asynccontextmanager
-async def shopping(*kinds: Any, **settings: Any) -> AsyncIterator[Buyer]:
-    house = make_house(clock=StandingClock(), **settings)
-    buyer = Buyer(house, await put_on_sale(house, *(kinds or (kind(quantity=10),))))
-    async with buyer.client:
-        yield buyer
 
 
 def _typed_in(page: str) -> dict[str, str]:
@@ -326,7 +265,10 @@ async def test_an_order_is_shown_to_nobody_without_its_own_address(end: str) -> 
         assert statuses == [200, 404, 404, 404, 404]
 
 
-@pytest.mark.parametrize("action", ["pay", "extend", "cancel", "tickets/adm_x/name"])
+@pytest.mark.parametrize(
+    "action",
+    ["pay", "extend", "cancel", "tickets/adm_x/name", "tickets/adm_x/offer", "tickets/adm_x/withdraw"],
+)
 async def test_nobody_acts_on_an_order_of_another(action: str) -> None:
     async with shopping() as buyer:
         own = (await buyer.reserve(1)).headers["location"]

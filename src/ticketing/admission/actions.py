@@ -81,7 +81,7 @@ async def rename(house: House, admission: Admission, attendee: Attendee, *, now:
     if changed is admission:
         return admission
     event = await _event_of(house, admission)
-    told = fact(house, "admission.renamed", changed, event, now=now)
+    told = fact(house, "admission.renamed", admission, event, now=now)
     try:
         await house.store.commit((Replace(ADMISSIONS, admission_record(changed)), *told))
     except Conflict as conflict:
@@ -96,7 +96,12 @@ def _human_codes(house: House) -> rules.HumanCode:
 def fact(
     house: House, kind: str, admission: Admission, event: Event, *, now: datetime, **content: str
 ) -> tuple[Change, ...]:
-    """The changes that store what happened to an admission, to be told later."""
+    """The changes that store what happened to an admission, to be told later: `admission` as it was before.
+
+    `held_by` in it is the transfer by which its holder had it; without one, that was who ordered it.
+    """
+    if admission.transfer_id is not None:
+        content["held_by"] = admission.transfer_id
     return happened(
         house,
         kind,
@@ -149,7 +154,16 @@ async def offer(
 
 
 async def withdraw(house: House, transfer: Transfer, *, keep: Keep[Transfer], now: datetime) -> Transfer:
-    """The offer is off. Raises as `rules.withdrawn`."""
+    """The offer is off, since who made it wants it so. Raises as `rules.withdrawn`."""
+    return await _call_off(house, transfer, "admission.offer_withdrawn", keep=keep, now=now)
+
+
+async def decline(house: House, transfer: Transfer, *, keep: Keep[Transfer], now: datetime) -> Transfer:
+    """The offer is off, since its recipient does not want the ticket, which stays where it is. Raises as `rules.withdrawn`."""
+    return await _call_off(house, transfer, "admission.offer_declined", keep=keep, now=now)
+
+
+async def _call_off(house: House, transfer: Transfer, kind: str, *, keep: Keep[Transfer], now: datetime) -> Transfer:
     for _ in range(DECISION_ROUNDS_MAX):
         admission = await read_admission(house.store, transfer.admission_id)
         assert admission is not None, "admissions are never deleted"
@@ -159,7 +173,7 @@ async def withdraw(house: House, transfer: Transfer, *, keep: Keep[Transfer], no
         changes: tuple[Change, ...] = (
             Replace(ADMISSIONS, admission_record(changed)),
             Replace(TRANSFERS, transfer_record(ended)),
-            *fact(house, "admission.offer_withdrawn", admission, event, now=now, transfer_id=transfer.transfer_id),
+            *fact(house, kind, admission, event, now=now, transfer_id=transfer.transfer_id),
         )
         try:
             await commit_once(house, (*keep(shown), *changes))

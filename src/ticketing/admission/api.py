@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ticketing.accounts.bearer import Who
+from ticketing.accounts.model import normal_email
 from ticketing.accounts.permissions import Right, demand_own
 from ticketing.admission import actions
 from ticketing.admission.actions import TO_CHANGE, TO_READ
@@ -31,6 +32,7 @@ from ticketing.events.api.common import Cursor, Limit
 from ticketing.events.api.events import EventShown
 from ticketing.events.api.events import rendered as rendered_event
 from ticketing.web.bodies import Body, Email, OptionalName, Shown, refuse_null
+from ticketing.web.limits import LimitKind, limited
 from ticketing.web.once import answer_once
 from ticketing.web.replies import Answer, expected_version, limit_of, listed_from, refuse_changed, reply, respond
 from ticketing.web.routing import Now, TheHouse, router
@@ -175,6 +177,12 @@ class TransferShown(Shown):
     ended_date_time: str | None
 
 
+async def limit_offers(request: Request, admission_id: str, recipient: Attendee) -> None:
+    """Nothing, where the ticket may be offered once more, and to this address. Raises TooManyRequests."""
+    await limited(request, LimitKind.OFFER_OF_TICKET, key=admission_id)
+    await limited(request, LimitKind.OFFER_TO_RECIPIENT, key=normal_email(recipient.email))
+
+
 @routes.post(
     "/admissions/{admission_id}/transfer",
     status_code=201,
@@ -190,6 +198,7 @@ async def post_transfer(
     """
     admission = await actions.admission_for(house, who, admission_id, TO_CHANGE)
     recipient = Attendee(body.email, body.first_name, body.last_name)
+    await limit_offers(request, admission_id, recipient)
     return await answer_once(
         request,
         house,

@@ -9,7 +9,13 @@ from ticketing.accounts.permissions import Right, Unauthenticated, permits
 from ticketing.admission.codes import normalise_human_code
 from ticketing.admission.model import Admission, AdmissionStatus, Attendee, Transfer, TransferStatus
 from ticketing.admission.signing import code_of
-from ticketing.admission.store import admission_of, admissions_by_human_code, walk_of_event, walk_of_user
+from ticketing.admission.store import (
+    admission_of,
+    admissions_by_human_code,
+    transfers_of,
+    walk_of_event,
+    walk_of_user,
+)
 from ticketing.base.errors import NotFound
 from ticketing.base.house import House, Keys
 from ticketing.base.ids import is_id, order_code
@@ -70,6 +76,22 @@ def transfer_view(transfer: Transfer, *, now: datetime) -> dict[str, Any]:
         "expires_at": shown(transfer.expires_at),
         "ended_date_time": _shown_or_none(transfer.ended_date_time),
     }
+
+
+async def handed_to(store: Store, admission: Admission, *, held_by: str | None) -> Attendee | None:
+    """To whom it went from who held it by this transfer (None: from who ordered it), as that person accepted it.
+
+    None where it did not go on from there, or an index that lags does not know yet. Whose it became after that is nobody's business.
+    """
+    accepted = [
+        each for each in await transfers_of(store, admission.admission_id) if each.status is TransferStatus.ACCEPTED
+    ]
+    accepted.sort(key=lambda each: (each.ended_date_time, each.transfer_id))
+    ids = [each.transfer_id for each in accepted]
+    if held_by is not None and held_by not in ids:
+        return None
+    later = accepted[0 if held_by is None else ids.index(held_by) + 1 :]
+    return later[0].recipient if later else None
 
 
 # The events that a user attends --------------------------------------------------------------------------------------

@@ -61,11 +61,11 @@ class AlreadyOffered(Refusal):
 
 
 class OfferEnded(Refusal):
-    """The offer was accepted or withdrawn, or another one took its place."""
+    """The offer was accepted, declined or withdrawn, or another one took its place."""
 
     code = "offer_ended"
     kind = Kind.CONFLICT
-    title = "This offer is no longer open: it was accepted or withdrawn."
+    title = "This offer is no longer open: it was accepted, declined or withdrawn."
 
 
 class OfferExpired(Refusal):
@@ -220,28 +220,39 @@ def refuse_transfer(admission: Admission, event: Event, *, now: datetime) -> Non
 
 
 def withdrawn(admission: Admission, transfer: Transfer, *, now: datetime) -> tuple[Admission, Transfer]:
-    """The admission and the offer that was withdrawn. Raises OfferEnded where it was accepted, withdrawn or replaced before."""
+    """The admission and the offer that is off, withdrawn or declined. Raises OfferEnded where it was accepted, off or replaced before."""
     refuse_ended(admission, transfer)
     ended = replace(transfer, status=TransferStatus.WITHDRAWN, ended_date_time=now)
     return replace(admission, offer_id=None), ended
 
 
 def accepted(
-    admission: Admission, transfer: Transfer, event: Event, *, user_id: str, human_code: HumanCode, now: datetime
+    admission: Admission,
+    transfer: Transfer,
+    event: Event,
+    *,
+    holder: Attendee,
+    user_id: str,
+    human_code: HumanCode,
+    now: datetime,
 ) -> tuple[Admission, Transfer]:
-    """The admission in the hands of the recipient, who is this user, with a code of its own; and the transfer that is done.
+    """The admission in the hands of this holder, who is this user, with a code of its own; and the transfer that is done.
 
-    Raises OfferEnded, OfferExpired, then as `refuse_transfer`, TooManyCodes.
+    `holder` is the recipient as the recipient says it: the transfer names that person from then on. Raises as `refuse_acceptance`,
+    TooManyCodes.
     """
+    refuse_acceptance(admission, transfer, event, now=now)
+    handed_over = replace(admission, attendee=holder, user_id=user_id, transfer_id=transfer.transfer_id, offer_id=None)
+    ended = replace(transfer, recipient=holder, status=TransferStatus.ACCEPTED, ended_date_time=now)
+    return _with_new_code(handed_over, human_code=human_code), ended
+
+
+def refuse_acceptance(admission: Admission, transfer: Transfer, event: Event, *, now: datetime) -> None:
+    """Nothing, while the offer can be accepted. Raises OfferEnded, OfferExpired, then as `refuse_transfer`."""
     refuse_ended(admission, transfer)
     if not transfer.is_open(now=now):
         raise OfferExpired
     refuse_transfer(admission, event, now=now)
-    handed_over = replace(
-        admission, attendee=transfer.recipient, user_id=user_id, transfer_id=transfer.transfer_id, offer_id=None
-    )
-    ended = replace(transfer, status=TransferStatus.ACCEPTED, ended_date_time=now)
-    return _with_new_code(handed_over, human_code=human_code), ended
 
 
 def refuse_ended(admission: Admission, transfer: Transfer) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ticketing.admission.model import Admission, AdmissionStatus, Attendee, Transfer, TransferStatus
-from ticketing.base.bounds import TICKETS_PER_ORDER_MAX
+from ticketing.base.bounds import PAGE_LIMIT_MAX, TICKETS_PER_ORDER_MAX
 from ticketing.base.store import Page, Range, Store
 from ticketing.base.tables import Record
 from ticketing.schema.tables import ADMISSIONS, TRANSFERS, index
@@ -99,6 +99,12 @@ async def read_transfer(store: Store, transfer_id: str) -> Transfer | None:
     """The transfer with this id, as last committed."""
     record = await store.get(TRANSFERS, (transfer_id,))
     return None if record is None else transfer_of(record)
+
+
+async def transfers_of(store: Store, admission_id: str) -> list[Transfer]:
+    """The last hundred offers of an admission, the oldest first, as the index has them."""
+    page = await store.query(index("transfers_by_admission"), admission_id, limit=PAGE_LIMIT_MAX, descending=True)
+    return [transfer_of(record) for record in reversed(page.records)]
 
 
 async def read_admission(store: Store, admission_id: str) -> Admission | None:

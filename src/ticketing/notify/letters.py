@@ -1,7 +1,6 @@
 """Letters: what a delivery is about is read, put into words, and becomes a message with its headers."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,27 +20,27 @@ from ticketing.accounts.links import LINK_PATHS, link_token
 from ticketing.accounts.model import Link
 from ticketing.accounts.rules import link_stands
 from ticketing.accounts.store import read_link, read_user
-from ticketing.admission.model import Admission
+from ticketing.admission.model import Admission, Attendee, Transfer
+from ticketing.admission.store import read_admission, read_transfer
 from ticketing.base.house import House
 from ticketing.base.ids import order_code
 from ticketing.base.money import minor_digits
 from ticketing.events.model import Event, EventStatus, Offer
 from ticketing.events.store import read_offer
 from ticketing.notify.model import Attachment, Delivery, Letter, MailKind
+from ticketing.notify.store import fact_content
 from ticketing.notify.writing import Item, Values, Written, one_line, phrases, written
 from ticketing.payments.model import PaymentMethod, PaymentState, RefundState
 from ticketing.payments.store import read_payment, read_refund
 from ticketing.sales.actions import admissions_of
-from ticketing.sales.links import order_url
-from ticketing.sales.model import Order, PaymentStatus
-from ticketing.sales.printing import sheets_of
+from ticketing.sales.links import offer_path, order_path, order_url, public_url, ticket_path
+from ticketing.sales.model import Customer, Order, PaymentStatus
+from ticketing.sales.printing import calendar_of, sheets_of
 from ticketing.sales.store import read_order
 from ticketing.venues.store import read_venue
+from ticketing.web.names import said_name
 
 LOCALES: Final = {"en": "en_GB", "de": "de_DE"}
-GREETED_LENGTH_MAX: Final = 40
-_SAYS_MORE: Final = re.compile(r"[/@:<>\[\]{}|\\]|www\.|\.[^\W\d_]{2,}", re.IGNORECASE)
-"""What no first name has, and an advertisement does: whoever orders in a stranger's name must not speak to the stranger through us."""
 
 
 class NotNews(Exception):
@@ -83,6 +82,8 @@ class Letters:
     async def _said(self, delivery: Delivery, *, plain: bool, now: datetime) -> tuple[Values, tuple[Attachment, ...]]:
         if delivery.kind.is_of_account:
             return await self._of_account(delivery, now=now), ()
+        if delivery.kind.is_of_a_ticket:
+            return await self._of_a_ticket(delivery, plain=plain, now=now)
         assert delivery.order_id is not None
         order = await read_order(self._house.store, delivery.order_id)
         if order is None:
@@ -94,12 +95,73 @@ class Letters:
         addresses = {"order": order_url(self._house, order.order_id)}
         admissions: tuple[Admission, ...] = ()
         if delivery.kind is MailKind.ORDER_CONFIRMED:
-            live = await admissions_of(self._house, order)
-            admissions = tuple(one for one in live if not one.is_void)
+            every = await admissions_of(self._house, order)
+            # Who handed one over does not get the code of its new holder, though the mail be sent again.
+            admissions = tuple(one for one in every if not one.is_void and one.transfer_id is None)
         values = Values(words, addresses, {"tickets": _tickets(order, offer, admissions)})
         if plain or not admissions:
             return values, ()
-        return values, (await self._printed(delivery, order, admissions),)
+        return values, await self._attached(delivery, order, admissions, uid=order.order_id)
+
+    async def _of_a_ticket(
+        self, delivery: Delivery, *, plain: bool, now: datetime
+    ) -> tuple[Values, tuple[Attachment, ...]]:
+        house, kind = self._house, delivery.kind
+        content = await fact_content(house.store, delivery.fact_id)
+        held_by = content.get("held_by")
+        transfer_id = content.get("transfer_id")
+        transfer = None if transfer_id is None else await read_transfer(house.store, transfer_id)
+        admission = await read_admission(house.store, content["admission_id"])
+        order = None if admission is None else await read_order(house.store, admission.order_id)
+        if admission is None or order is None:
+            raise NotNews("ticket_gone")
+        _refuse_old_news_of_ticket(kind, admission, transfer, held_by=held_by, now=now)
+        offer = await read_offer(house.store, order.event_id)
+        assert offer is not None, "an event that was public is never deleted"
+        words = await self._words_of_order(delivery, order, offer)
+        before = None if held_by is None else await read_transfer(house.store, held_by)
+        giver = order.customer if before is None else before.recipient
+        is_to_recipient = kind in (MailKind.TICKET_OFFERED, MailKind.OFFER_WITHDRAWN, MailKind.TICKET_RECEIVED)
+        reader = transfer.recipient if transfer is not None and is_to_recipient else giver
+        timezone = offer.event.timezone
+        words |= {
+            "greeting": greeting(reader.first_name, language=delivery.language),
+            "giver": self._called(giver, delivery),
+            "recipient": "" if transfer is None else self._called(transfer.recipient, delivery),
+            "attendee": one_line(_holder(admission) or admission.attendee.email, length_max=200),
+            "ticket_type": one_line(_kinds(offer).get(admission.ticket_type_id, ""), length_max=120),
+            "offer_ends": ""
+            if transfer is None
+            else moment_in_words(transfer.expires_at, timezone, language=delivery.language),
+        }
+        values = Values(
+            words, self._addresses(order, transfer, held_by), {"tickets": _tickets(order, offer, (admission,))}
+        )
+        if plain or kind not in (MailKind.TICKET_RECEIVED, MailKind.TICKET_RENAMED):
+            return values, ()
+        return values, await self._attached(delivery, order, (admission,), uid=admission.admission_id)
+
+    def _addresses(self, order: Order, transfer: Transfer | None, held_by: str | None) -> dict[str, str]:
+        """The pages that a mail about a ticket may lead to; each template names the one that belongs to its reader."""
+        house = self._house
+        own = order_path(house.keys, order.order_id) if held_by is None else ticket_path(house.keys, held_by)
+        paths = {"own": own, "event": f"/events/{order.event_id}"}
+        if transfer is not None:
+            paths["offer"] = offer_path(house.keys, transfer.transfer_id)
+            paths["ticket"] = ticket_path(house.keys, transfer.transfer_id)
+        return {name: public_url(house, path) for name, path in paths.items()}
+
+    def _called(self, person: Customer | Attendee, delivery: Delivery) -> str:
+        name = said_name(one_line(f"{person.first_name} {person.last_name}", length_max=200))
+        return name or phrases(delivery.language)["somebody"]
+
+    async def _attached(
+        self, delivery: Delivery, order: Order, admissions: Sequence[Admission], *, uid: str
+    ) -> tuple[Attachment, ...]:
+        """What goes with a mail that brings tickets: all of them on paper, and their event for a calendar."""
+        entry = await calendar_of(self._house, order, admissions, uid=uid)
+        calendar = Attachment(f"{phrases(delivery.language)['calendar_name']}.ics", "text/calendar", entry)
+        return await self._printed(delivery, order, admissions), calendar
 
     async def _printed(self, delivery: Delivery, order: Order, admissions: Sequence[Admission]) -> Attachment:
         """All tickets of the order on paper, drawn off the event loop, one order at a time."""
@@ -173,6 +235,22 @@ class Letters:
         }
 
 
+def _refuse_old_news_of_ticket(
+    kind: MailKind, admission: Admission, transfer: Transfer | None, *, held_by: str | None, now: datetime
+) -> None:
+    """Nothing, while what this kind says of the ticket is so. Raises NotNews."""
+    still_so = True
+    match kind:
+        case MailKind.TICKET_OFFERED:
+            still_so = transfer is not None and transfer.is_open(now=now) and admission.offer_id == transfer.transfer_id
+        case MailKind.TICKET_RECEIVED:
+            still_so = transfer is not None and admission.transfer_id == transfer.transfer_id and not admission.is_void
+        case MailKind.TICKET_RENAMED:
+            still_so = admission.transfer_id == held_by and not admission.is_void
+    if not still_so:
+        raise NotNews("not_so_any_more")
+
+
 def _refuse_old_news(kind: MailKind, order: Order, event: Event) -> None:
     """Nothing, while what this kind says is so. Raises NotNews."""
     still_so = {
@@ -186,9 +264,13 @@ def _refuse_old_news(kind: MailKind, order: Order, event: Event) -> None:
         raise NotNews("not_so_any_more")
 
 
+def _kinds(offer: Offer) -> dict[str, str]:
+    return {each.ticket_type_id: each.ticket_type for each in offer.ticket_types}
+
+
 def _tickets(order: Order, offer: Offer, admissions: Sequence[Admission]) -> list[Item]:
     """A line for each ticket of the order: its kind, who holds it, and the code to type where none can be scanned."""
-    names = {each.ticket_type_id: each.ticket_type for each in offer.ticket_types}
+    names = _kinds(offer)
     if not admissions:
         return [Item(f"{line.quantity} × {names.get(line.ticket_type_id, '')}", "") for line in order.lines]
     return [
@@ -208,9 +290,9 @@ def _holder(admission: Admission) -> str:
 
 
 def greeting(first_name: str, *, language: str) -> str:
-    """`Hello Ada,`, or without the name where it may be something else than one."""
-    name = one_line(first_name, length_max=200)
-    if not name or len(name) > GREETED_LENGTH_MAX or _SAYS_MORE.search(name):
+    """`Hello Ada,`, or without the name where it may be something else."""
+    name = said_name(one_line(first_name, length_max=200))
+    if not name:
         return phrases(language)["hello"]
     return phrases(language)["hello_name"].replace("{name}", name)
 
@@ -237,8 +319,7 @@ def money_in_words(amount: int, currency: str, *, language: str) -> str:
 
 def link_url(house: House, link: Link) -> str:
     """Where a link leads that is good once."""
-    query = urlencode({"token": link_token(house.keys, link)})
-    return f"{house.settings.base_url}{house.settings.root_path}{LINK_PATHS[link.purpose]}?{query}"
+    return public_url(house, f"{LINK_PATHS[link.purpose]}?{urlencode({'token': link_token(house.keys, link)})}")
 
 
 # messages ------------------------------------------------------------------------------------------------------------
@@ -261,7 +342,13 @@ def message_of(delivery: Delivery, words: Written, sender: From, attachments: Se
     message.add_alternative(words.html, subtype="html", cte="quoted-printable")
     for attachment in attachments:
         main, _, sub = attachment.media_type.partition("/")
-        message.add_attachment(attachment.content, maintype=main, subtype=sub, filename=attachment.file_name)
+        message.add_attachment(
+            attachment.content,
+            maintype=main,
+            subtype=sub,
+            filename=attachment.file_name,
+            params={"charset": "utf-8"} if main == "text" else None,
+        )
     message["Content-Language"] = delivery.language
     return Letter(sender.address, delivery.recipient, message.as_bytes(), needs_utf8)
 

@@ -18,6 +18,12 @@ class MailKind(Enum):
     EVENT_POSTPONED = "event_postponed"
     EVENT_CANCELLED = "event_cancelled"
     EVENT_RESUMED = "event_resumed"
+    TICKET_OFFERED = "ticket_offered"
+    OFFER_WITHDRAWN = "offer_withdrawn"
+    OFFER_DECLINED = "offer_declined"
+    TICKET_RECEIVED = "ticket_received"
+    TICKET_HANDED_OVER = "ticket_handed_over"
+    TICKET_RENAMED = "ticket_renamed"
     LOGIN_LINK = "login_link"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind of mail
     EMAIL_VERIFICATION = "email_verification"
@@ -26,6 +32,18 @@ class MailKind(Enum):
     def is_of_account(self) -> bool:
         """Whether it is about a login and carries a link that is good once."""
         return self in (MailKind.LOGIN_LINK, MailKind.PASSWORD_RESET, MailKind.EMAIL_VERIFICATION)
+
+    @property
+    def is_of_a_ticket(self) -> bool:
+        """Whether it is about one ticket that changes hands or names; its `subject_id` is the transfer, or the admission."""
+        return self in (
+            MailKind.TICKET_OFFERED,
+            MailKind.OFFER_WITHDRAWN,
+            MailKind.OFFER_DECLINED,
+            MailKind.TICKET_RECEIVED,
+            MailKind.TICKET_HANDED_OVER,
+            MailKind.TICKET_RENAMED,
+        )
 
 
 class DeliveryStatus(Enum):

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Final
 
 from ticketing.base.bounds import MAIL_ATTEMPTS_MAX, MAIL_TRIED_FOR, MAILS_KEPT
@@ -57,6 +58,25 @@ OF_ONE_ORDER: Final[Mapping[str, tuple[MailKind, str]]] = {
     "order.refund_due": (MailKind.REFUND_DUE, "refund_id"),
 }
 """Facts of one order: the kind of mail to its buyer, and the name in the fact's content of what it is about."""
+
+
+class Side(Enum):
+    """Who hears of what happens to a ticket."""
+
+    HOLDER = "holder"
+    """Who had it when it happened."""
+    RECIPIENT = "recipient"
+    """To whom it is offered, or who accepted it."""
+
+
+OF_A_TICKET: Final[Mapping[str, tuple[tuple[MailKind, Side], ...]]] = {
+    "admission.offered": ((MailKind.TICKET_OFFERED, Side.RECIPIENT),),
+    "admission.offer_withdrawn": ((MailKind.OFFER_WITHDRAWN, Side.RECIPIENT),),
+    "admission.offer_declined": ((MailKind.OFFER_DECLINED, Side.HOLDER),),
+    "admission.transferred": ((MailKind.TICKET_RECEIVED, Side.RECIPIENT), (MailKind.TICKET_HANDED_OVER, Side.HOLDER)),
+    "admission.renamed": ((MailKind.TICKET_RENAMED, Side.HOLDER),),
+}
+"""Facts of one ticket: the kinds of mail, and to whom each goes."""
 
 OF_AN_ACCOUNT: Final[Mapping[str, MailKind]] = {
     "account.login_link_wanted": MailKind.LOGIN_LINK,

@@ -85,6 +85,12 @@ async def untold_facts(store: Store, *, limit: int) -> list[Fact]:
     return sorted(found, key=lambda fact: fact.fact_id)
 
 
+async def fact_content(store: Store, fact_id: str) -> dict[str, str]:
+    """What the fact says; nothing where there is no such fact."""
+    record = await store.get(FACTS, (fact_id,))
+    return {} if record is None else dict(record["content"])
+
+
 async def is_anything_untold(store: Store) -> bool:
     """Whether there is a fact to be told."""
     for shard in UNTOLD_SHARDS:

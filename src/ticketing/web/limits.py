@@ -38,6 +38,8 @@ class LimitKind(StrEnum):
     LINK_FROM_ADDRESS = "link from address"
     LINK_TO_RECIPIENT = "link to recipient"
     RESEND_OF_ORDER = "resend of order"
+    OFFER_OF_TICKET = "offer of ticket"
+    OFFER_TO_RECIPIENT = "offer to recipient"
     ORDER_FROM_ADDRESS = "order from address"
     WRITE_FROM_ADDRESS = "write from address"
     READ_FROM_ADDRESS = "read from address"
@@ -81,6 +83,12 @@ LIMITS: Final[Mapping[LimitKind, Limit]] = {
     ),
     LimitKind.RESEND_OF_ORDER: Limit(
         3, 3_600, "Who does not find a mail looks for it once more, and once among the spam."
+    ),
+    LimitKind.OFFER_OF_TICKET: Limit(
+        6, 3_600, "Who mistyped an address withdraws the offer and makes another; each is a mail to somebody."
+    ),
+    LimitKind.OFFER_TO_RECIPIENT: Limit(
+        30, 3_600, "A teacher is given the tickets of a class; nobody's mailbox is filled with offers in our name."
     ),
     LimitKind.ORDER_FROM_ADDRESS: Limit(
         600, 60, "An office or a campus buying at the same minute passes; one machine does not drain a hall."

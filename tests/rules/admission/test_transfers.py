@@ -68,6 +68,7 @@ def accept(admission: Admission, transfer: Transfer, event: Event = EVENT, **mor
         admission,
         transfer,
         event,
+        holder=transfer.recipient,
         user_id="usr_grace",
         human_code=lambda admission_id, generation: human_code_of(KEYS, admission_id, generation),
         now=more.get("now", NOON),
@@ -98,7 +99,12 @@ def test_an_accepted_ticket_has_another_holder_and_other_codes_and_everything_el
     assert code_of(KEYS, admission) != code_of(KEYS, VALID)
     assert admission.human_code != VALID.human_code
     kept = replace(
-        admission, attendee=ADA, human_code=VALID.human_code, generation=1, user_id="usr_ada", transfer_id=None
+        admission,
+        attendee=ADA,
+        human_code=VALID.human_code,
+        generation=1,
+        user_id="usr_ada",
+        transfer_id=None,
     )
     assert kept == VALID
     assert (transfer.status, transfer.ended_date_time) == (TransferStatus.ACCEPTED, NOON)

@@ -27,7 +27,10 @@ async def test_all_tickets_of_an_order_come_in_one_mail(till: Till, mail: Mail, 
     assert text_of(sent).count("* Balcony") == len(admissions) == 3
     assert f"/orders/{order['order_id']}/{order['access_token']}" in text_of(sent)
     assert order["access_token"] in html_of(sent)
-    assert [part.get_filename() for part in sent.iter_attachments()] == [f"tickets-{order['order_code']}.pdf"]
+    assert [part.get_filename() for part in sent.iter_attachments()] == [
+        f"tickets-{order['order_code']}.pdf",
+        "event.ics",
+    ]
 
 
 async def test_each_mail_is_sent_once_however_often_the_job_runs(till: Till, mail: Mail, post: KeepingPost) -> None:

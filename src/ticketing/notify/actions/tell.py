@@ -9,20 +9,30 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ticketing.accounts.store import read_link
+from ticketing.admission.store import read_transfer
 from ticketing.base.bounds import FACTS_PER_TURN_MAX
 from ticketing.base.changes import Change, Insert, Remove, Replace
 from ticketing.base.house import House
 from ticketing.base.store import Conflict
 from ticketing.base.tables import Record
 from ticketing.notify.model import Fact, MailKind
-from ticketing.notify.rules import CONCERNED, OF_AN_ACCOUNT, OF_ONE_ORDER, Wanted, concerns_all, delivery_of
+from ticketing.notify.rules import (
+    CONCERNED,
+    OF_A_TICKET,
+    OF_AN_ACCOUNT,
+    OF_ONE_ORDER,
+    Side,
+    Wanted,
+    concerns_all,
+    delivery_of,
+)
 from ticketing.notify.store import delivery_record, stored_among, untold_facts
 from ticketing.sales.model import PaymentStatus
 from ticketing.schema.tables import DELIVERIES, ORDERS, UNTOLD, index
 from ticketing.web.i18n import SOURCE
 
-FACTS_PER_COMMIT: Final = 40
-"""Two changes each, of a hundred."""
+FACTS_PER_COMMIT: Final = 33
+"""Up to three changes each, of a hundred: that it was told, and a mail to each of two people."""
 ORDERS_PER_STEP: Final = 80
 """Of an event that is called off: so many orders are one commit of a delivery each."""
 STEPS_PER_TURN: Final = 5
@@ -49,18 +59,16 @@ async def _tell_few(house: House, facts: Sequence[Fact], *, now: datetime) -> in
     """The facts are told together, or, where another process was at one of them, each by itself."""
     wanted = await _wanted(house, facts)
     deliveries = {
-        fact.fact_id: delivery_of(wish, fact_id=fact.fact_id, now=now)
+        fact.fact_id: [delivery_of(wish, fact_id=fact.fact_id, now=now) for wish in wanted.get(fact.fact_id, ())]
         for fact in facts
-        if (wish := wanted.get(fact.fact_id))
     }
-    stored = await stored_among(house.store, [delivery.delivery_id for delivery in deliveries.values()])
+    stored = await stored_among(
+        house.store, [delivery.delivery_id for found in deliveries.values() for delivery in found]
+    )
     commits: list[tuple[Change, ...]] = []
     for fact in facts:
-        delivery = deliveries.get(fact.fact_id)
-        inserted = (
-            () if delivery is None or delivery.delivery_id in stored else (_insertion(delivery_record(delivery)),)
-        )
-        commits.append((_told(fact), *inserted))
+        new = [delivery for delivery in deliveries[fact.fact_id] if delivery.delivery_id not in stored]
+        commits.append((_told(fact), *(_insertion(delivery_record(delivery)) for delivery in new)))
     try:
         await house.store.commit([change for changes in commits for change in changes])
         return len(facts)
@@ -84,23 +92,52 @@ def _insertion(record: Record) -> Change:
     return Insert(DELIVERIES, record)
 
 
-async def _wanted(house: House, facts: Sequence[Fact]) -> Mapping[str, Wanted]:
-    """The mail that each of these facts asks for, by the fact's id; nothing for a fact of which nobody is told."""
+async def _wanted(house: House, facts: Sequence[Fact]) -> Mapping[str, Sequence[Wanted]]:
+    """The mails that each of these facts asks for, by the fact's id; nothing for a fact of which nobody is told."""
     of_orders = [fact for fact in facts if fact.kind in OF_ONE_ORDER]
     orders = await house.store.get_many(ORDERS, [(fact.subject_id,) for fact in of_orders])
-    found: dict[str, Wanted] = {}
+    found: dict[str, Sequence[Wanted]] = {}
     for fact, order in zip(of_orders, orders, strict=True):
         if order is not None:
             kind, name = OF_ONE_ORDER[fact.kind]
-            found[fact.fact_id] = _to_buyer(kind, order, subject_id=fact.content.get(name, fact.subject_id))
+            found[fact.fact_id] = (_to_buyer(kind, order, subject_id=fact.content.get(name, fact.subject_id)),)
     for fact in facts:
+        if fact.kind in OF_A_TICKET:
+            found[fact.fact_id] = await _of_a_ticket(house, fact)
         kind_of_link = OF_AN_ACCOUNT.get(fact.kind)
         if kind_of_link is None:
             continue
         link = await read_link(house.store, fact.subject_id)
         if link is not None and link.nonce == fact.content.get("nonce"):
-            found[fact.fact_id] = Wanted(kind_of_link, link.email, link.language, None, None, link.link_id)
+            found[fact.fact_id] = (Wanted(kind_of_link, link.email, link.language, None, None, link.link_id),)
     return found
+
+
+async def _of_a_ticket(house: House, fact: Fact) -> Sequence[Wanted]:
+    """The mails about a ticket that changes hands or names.
+
+    Those to anybody but the order's buyer do not stand under the order, whose owner need not learn where the ticket went on to.
+    """
+    content = fact.content
+    order = await house.store.get(ORDERS, (content["order_id"],))
+    transfer_id = content.get("transfer_id")
+    transfer = None if transfer_id is None else await read_transfer(house.store, transfer_id)
+    held_by = content.get("held_by")
+    before = None if held_by is None else await read_transfer(house.store, held_by)
+    assert order is not None, "orders are never deleted"
+    subject_id = transfer_id or fact.subject_id
+    language = order["language"] or SOURCE
+    wanted: list[Wanted] = []
+    for kind, side in OF_A_TICKET[fact.kind]:
+        if side is Side.HOLDER and before is None:
+            wanted.append(_to_buyer(kind, order, subject_id=subject_id))
+            continue
+        person = transfer if side is Side.RECIPIENT else before
+        assert person is not None, "transfers are never deleted"
+        email = person.recipient.email
+        speaks = content.get("language", language) if side is Side.RECIPIENT else language
+        wanted.append(Wanted(kind, email, speaks, order["event_id"], None, subject_id))
+    return wanted
 
 
 def _to_buyer(kind: MailKind, order: Record, *, subject_id: str) -> Wanted:

@@ -8,7 +8,7 @@ from ticketing.accounts.permissions import Right, permits
 from ticketing.accounts.store import read_user
 from ticketing.admission import rules
 from ticketing.admission.actions import fact, transfer_again
-from ticketing.admission.model import Admission, Transfer, TransferStatus
+from ticketing.admission.model import Admission, Attendee, Transfer, TransferStatus
 from ticketing.admission.signing import human_code_of
 from ticketing.admission.store import admission_record, read_admission, read_transfer, transfer_record
 from ticketing.admission.tokens import is_offer_token
@@ -43,9 +43,18 @@ async def offered_transfer(house: House, who: Principal, transfer_id: str, token
 
 
 async def accept(
-    house: House, who: Principal, transfer: Transfer, *, keep: Keep[HandedOver], now: datetime
+    house: House,
+    who: Principal,
+    transfer: Transfer,
+    *,
+    holder: Attendee | None,
+    language: str,
+    keep: Keep[HandedOver],
+    now: datetime,
 ) -> HandedOver:
-    """The ticket is the recipient's: of the user who is logged in, or of the guest with the address that it was offered to.
+    """The ticket is the recipient's: of the user who is logged in, or of the guest with the holder's address.
+
+    `holder` is how the recipient wants to be called and where the ticket is mailed, in this language; None: as it was offered.
 
     One commit changes who holds it, its code and the transfer; the old code and whoever gave it away are out from then on. Accepted
     again, it is told again, while it is still held by this transfer. Raises as `rules.accepted`.
@@ -57,12 +66,14 @@ async def accept(
             return HandedOver(admission, transfer)
         event = await read_event(house.store, transfer.event_id)
         assert event is not None, "an event that was public is never deleted"
-        guest = guest_id(house, transfer.recipient.email)
+        named = transfer.recipient if holder is None else holder
+        guest = guest_id(house, named.email)
         user_id = guest if who.user is None else who.user.user_id
         changed, ended = rules.accepted(
             admission,
             transfer,
             event,
+            holder=named,
             user_id=user_id,
             human_code=lambda admission_id, generation: human_code_of(house.keys, admission_id, generation),
             now=now,
@@ -71,11 +82,18 @@ async def accept(
             Replace(ADMISSIONS, admission_record(changed)),
             Replace(TRANSFERS, transfer_record(ended)),
             Check(EVENTS, (event.event_id,), event.version),
-            *fact(house, "admission.transferred", changed, event, now=now, transfer_id=transfer.transfer_id),
+            *fact(
+                house,
+                "admission.transferred",
+                admission,
+                event,
+                now=now,
+                transfer_id=transfer.transfer_id,
+                language=language,
+            ),
         ]
         if who.user is None and await read_user(house.store, guest) is None:
-            recipient = transfer.recipient
-            customer = Customer(recipient.email, recipient.first_name, recipient.last_name)
+            customer = Customer(named.email, named.first_name, named.last_name)
             changes.append(Insert(USERS, guest_record(guest, customer, now=now)))
         done = HandedOver(replace(changed, version=admission.version + 1), replace(ended, version=transfer.version + 1))
         try:

@@ -1,5 +1,6 @@
-"""The JSON route by which somebody accepts a ticket."""
+"""The JSON routes by which somebody accepts or declines a ticket."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -7,13 +8,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ticketing.accounts.bearer import Who
-from ticketing.admission.api import AdmissionShown
-from ticketing.admission.queries import admission_view
+from ticketing.admission.actions import decline
+from ticketing.admission.api import AdmissionShown, AttendeePatch, TransferShown
+from ticketing.admission.model import Attendee
+from ticketing.admission.queries import admission_view, transfer_view
 from ticketing.admission.tokens import holder_token
 from ticketing.base.house import House
 from ticketing.sales import actions
 from ticketing.sales.actions import HandedOver
 from ticketing.web.bodies import Body
+from ticketing.web.i18n import preferred
 from ticketing.web.once import answer_once
 from ticketing.web.replies import Answer
 from ticketing.web.routing import Now, TheHouse, router
@@ -22,10 +26,16 @@ routes = router("admissions")
 TOKEN_LENGTH_MAX = 200
 
 
-class AcceptBody(Body):
+class DeclineBody(Body):
     """The token of the offer, as the recipient got it by e-mail."""
 
     token: Annotated[str, Field(min_length=1, max_length=TOKEN_LENGTH_MAX)]
+
+
+class AcceptBody(DeclineBody):
+    """The token of the offer, and of the attendee what is not as it was offered."""
+
+    attendee: AttendeePatch | None = None
 
 
 class AcceptedShown(AdmissionShown):
@@ -43,12 +53,31 @@ async def post_accept(
     The ticket has a new code from then on, and who gave it sees it no more. A refund still goes to who paid.
     """
     transfer = await actions.offered_transfer(house, who, transfer_id, body.token)
+    changed = {} if body.attendee is None else body.attendee.model_dump(exclude_unset=True)
+    holder: Attendee = replace(transfer.recipient, **changed)
+    language = preferred(request.headers.get("accept-language", "")).language
     return await answer_once(
         request,
         house,
         scope=f"transfer {transfer_id}",
-        act=lambda keep: actions.accept(house, who, transfer, keep=keep, now=now),
+        act=lambda keep: actions.accept(house, who, transfer, holder=holder, language=language, keep=keep, now=now),
         render=lambda done: _accepted(house, done),
+        now=now,
+    )
+
+
+@routes.post("/transfers/{transfer_id}/decline", response_model=TransferShown, summary="Decline a ticket")
+async def post_decline(
+    request: Request, transfer_id: str, body: DeclineBody, who: Who, house: TheHouse, now: Now
+) -> Response:
+    """For whoever has the token of the offer. The ticket stays where it is, and its holder hears of it."""
+    transfer = await actions.offered_transfer(house, who, transfer_id, body.token)
+    return await answer_once(
+        request,
+        house,
+        scope=f"transfer {transfer_id}",
+        act=lambda keep: decline(house, transfer, keep=keep, now=now),
+        render=lambda ended: Answer(200, transfer_view(ended, now=now)),
         now=now,
     )
 

@@ -1,6 +1,7 @@
-"""Public pages of sales: the checkout, and an order as its owner sees it."""
+"""Public pages of sales: the checkout, an order as its owner sees it, and a ticket that somebody is given."""
 
 from ticketing.sales.pages.checkout import routes as checkout
 from ticketing.sales.pages.order import routes as order
+from ticketing.sales.pages.tickets import routes as tickets
 
-routes = (checkout, order)
+routes = (checkout, order, tickets)

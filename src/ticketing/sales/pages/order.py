@@ -12,12 +12,7 @@ from starlette.responses import Response
 
 from ticketing.accounts.model import Principal
 from ticketing.accounts.permissions import Right
-from ticketing.accounts.rules import name_parts
 from ticketing.accounts.visitor import Visitor
-from ticketing.admission import actions as admissions
-from ticketing.admission.model import Admission, AdmissionStatus, Attendee
-from ticketing.admission.qr import qr_svg
-from ticketing.admission.signing import code_of
 from ticketing.base.bounds import HOLD_EXTENSIONS_MAX
 from ticketing.base.house import House
 from ticketing.base.ids import order_code
@@ -31,13 +26,13 @@ from ticketing.payments.store import read_payments, read_refunds
 from ticketing.sales import actions
 from ticketing.sales.links import order_path
 from ticketing.sales.model import Order, PaymentStatus
+from ticketing.sales.pages.holding import Holding, Ticket, Wrong
 from ticketing.sales.printed import tickets_to_print
 from ticketing.sales.queries import NamedLine, named_lines
 from ticketing.sales.rules import shown_payment_status
 from ticketing.venues.model import Venue
 from ticketing.venues.store import read_venue
 from ticketing.web import forms
-from ticketing.web.bodies import Email, Name
 from ticketing.web.drawing import TheDrawing
 from ticketing.web.flash import declare_flash, leave_flash
 from ticketing.web.forms import ButtonForm, Entry, Filled, Form
@@ -49,7 +44,6 @@ routes = APIRouter(include_in_schema=False)
 
 EXTENDED: Final = declare_flash("hold_extended", N_("Your places are held for longer."))
 CANCELLED: Final = declare_flash("order_cancelled", N_("The order was cancelled, and its places went back."))
-RENAMED: Final = declare_flash("ticket_renamed", N_("The ticket has its new name."))
 
 
 METHOD_WORDS: Final = {
@@ -66,29 +60,6 @@ class PayForm(Form):
         Literal["test", "bank_transfer", "cash"],
         Entry(label=N_("How do you pay?"), kind="radio", messages={"missing": N_("Choose how you pay.")}),
     ]
-
-
-class HolderForm(Form):
-    """Who comes with a ticket."""
-
-    name: Annotated[Name, Entry(label=N_("Name"), autocomplete="off", messages={"missing": N_("Enter the name.")})]
-    email: Annotated[Email, Entry(label=N_("E-mail"), kind="email", autocomplete="off")]
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """An admission as a ticket: its symbol (None where it is void), and the form that changes whose it is (None where none may)."""
-
-    admission: Admission
-    ticket_type: str
-    symbol: Markup | None
-    form: Filled[HolderForm] | None
-
-    @property
-    def holder(self) -> str:
-        """The name on it."""
-        attendee = self.admission.attendee
-        return f"{attendee.first_name} {attendee.last_name}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +89,11 @@ class Shown:
     def has_valid_tickets(self) -> bool:
         """Whether there is anything to print or to show at the door."""
         return any(not ticket.admission.is_void for ticket in self.tickets)
+
+    @property
+    def can_print(self) -> bool:
+        """Whether any of them is the owner's still."""
+        return any(ticket.symbol is not None for ticket in self.tickets)
 
 
 @routes.get("/orders/{order_id}")
@@ -179,18 +155,34 @@ async def post_name(
 ) -> Response:
     """Somebody else comes with this ticket."""
     order = await owned_order(house, order_id, token)
-    who = Principal(order_token=token)
-    admission = await admissions.admission_for(house, who, admission_id, admissions.TO_CHANGE)
-    filled = await forms.read(request, house, HolderForm, now=now)
-    if filled.value is None:
-        return await _page(request, house, order, now=now, holder=(admission_id, filled), status=422)
-    first, last = name_parts(filled.value.name)
-    attendee = Attendee(filled.value.email, first, last)
-    if attendee != admission.attendee:
-        await admissions.rename(house, admission, attendee, now=now)
-    response = forms.see(house, order_path(house.keys, order_id))
-    leave_flash(response, house.settings, RENAMED)
-    return response
+    done = await holding_of(house, order).rename(request, admission_id, now=now)
+    return await _page(request, house, order, now=now, wrong=done, status=422) if isinstance(done, Wrong) else done
+
+
+@routes.post("/orders/{order_id}/{token}/tickets/{admission_id}/offer")
+async def post_offer(
+    request: Request, order_id: str, token: str, admission_id: str, house: TheHouse, now: Now
+) -> Response:
+    """The ticket is offered to somebody else."""
+    order = await owned_order(house, order_id, token)
+    done = await holding_of(house, order).give(request, admission_id, now=now)
+    return await _page(request, house, order, now=now, wrong=done, status=422) if isinstance(done, Wrong) else done
+
+
+@routes.post("/orders/{order_id}/{token}/tickets/{admission_id}/withdraw")
+async def post_withdraw(
+    request: Request, order_id: str, token: str, admission_id: str, house: TheHouse, now: Now
+) -> Response:
+    """The offer of the ticket is withdrawn."""
+    order = await owned_order(house, order_id, token)
+    done = await holding_of(house, order).take_back(request, admission_id, now=now)
+    return await _page(request, house, order, now=now, problem=done, status=422) if isinstance(done, Filled) else done
+
+
+def holding_of(house: House, order: Order) -> Holding:
+    """The tickets of an order in the hands of who ordered."""
+    who = Principal(order_token=house.keys.order_token(order.order_id))
+    return Holding(house, who, order_path(house.keys, order.order_id), held_by=None)
 
 
 async def owned_order(house: House, order_id: str, token: str) -> Order:
@@ -231,13 +223,12 @@ async def _page(
     *,
     now: datetime,
     pay: Filled[PayForm] | None = None,
-    holder: tuple[str, Filled[HolderForm]] | None = None,
+    wrong: Wrong | None = None,
     problem: Filled[ButtonForm] | None = None,
     status: int = 200,
 ) -> Response:
-    shown = await _shown(request, house, order, holder=holder, now=now)
+    shown = await _shown(request, house, order, wrong=wrong, now=now)
     methods = ["test", "bank_transfer", "cash"] if house.settings.test_mode else ["bank_transfer", "cash"]
-    wrong = problem or pay or (holder[1] if holder is not None else None)
     return page(
         request,
         "sales/order.html",
@@ -251,7 +242,7 @@ async def _page(
         pay=pay or forms.blank(request, house, PayForm, now=now, method=methods[0]),
         methods=[(method, METHOD_WORDS[method]) for method in methods],
         button=forms.blank(request, house, ButtonForm, now=now),
-        wrong=wrong,
+        wrong=problem or pay or (None if wrong is None else wrong.form),
         draw=Markup(poster(shown.event.event_id, category=next(iter(shown.event.categories), ""))),  # noqa: S704 - drawn here, holds nothing typed
         can_extend=order.extensions < HOLD_EXTENSIONS_MAX,
         again=_again(house, order, shown.event, now=now),
@@ -270,7 +261,7 @@ async def _shown(
     house: House,
     order: Order,
     *,
-    holder: tuple[str, Filled[HolderForm]] | None,
+    wrong: Wrong | None,
     now: datetime,
 ) -> Shown:
     offer = await read_offer(house.store, order.event_id)
@@ -281,18 +272,16 @@ async def _shown(
     payments = await read_payments(house.store, order.payments)
     refunds = await read_refunds(house.store, order.refunds)
     every = await actions.admissions_of(house, order)
-    own = await actions.shown_to(house, Principal(order_token=house.keys.order_token(order.order_id)), every)
-    tickets = [
-        _ticket(request, house, admission, names, is_own=admission.admission_id in own, holder=holder, now=now)
-        for admission in every
-    ]
+    holding = holding_of(house, order)
+    own = await actions.shown_to(house, holding.who, every)
+    tickets = await holding.tickets(request, every, event, names, own=own, wrong=wrong, now=now)
     return Shown(
         order=order,
         status=shown_payment_status(order, now=now),
         event=event,
         venue=venue,
         lines=named_lines(offer, order),
-        tickets=tuple(tickets),
+        tickets=tickets,
         promised=_promised(payments),
         refund_due=_refund_due(refunds),
     )
@@ -307,26 +296,3 @@ def _promised(payments: Sequence[Payment]) -> Payment | None:
 def _refund_due(refunds: Sequence[Refund]) -> Money | None:
     due = [refund for refund in refunds if refund.refund_status is RefundState.DUE]
     return Money(sum(refund.refund_amount for refund in due), due[0].currency) if due else None
-
-
-def _ticket(
-    request: Request,
-    house: House,
-    admission: Admission,
-    names: dict[str, str],
-    *,
-    is_own: bool,
-    holder: tuple[str, Filled[HolderForm]] | None,
-    now: datetime,
-) -> Ticket:
-    code = code_of(house.keys, admission) if is_own else None
-    symbol = None if code is None else Markup(qr_svg(code, title=admission.human_code))  # noqa: S704 - drawn here, the title is escaped
-    form: Filled[HolderForm] | None = None
-    if admission.status is AdmissionStatus.VALID and is_own:
-        if holder is not None and holder[0] == admission.admission_id:
-            form = holder[1]
-        else:
-            attendee = admission.attendee
-            name = f"{attendee.first_name} {attendee.last_name}".strip()
-            form = forms.blank(request, house, HolderForm, now=now, name=name, email=attendee.email)
-    return Ticket(admission, names.get(admission.ticket_type_id, ""), symbol, form)
