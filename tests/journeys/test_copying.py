@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.dynamo import REGION, needed_endpoint
+from tests.support.postgres import drop_database, new_database
 from tests.support.processes import Site, order, site
 from ticketing.storage.dynamo.driver import BotoDriver
 from ticketing.storage.dynamo.schema import DYNAMO_TABLES
@@ -102,9 +103,14 @@ def test_a_secret_that_lies_beside_the_target_stays(here: Site) -> None:
 SECRET = "nqT3vKxWcZ1mYb7LpR9sUe5hGd2jAf8o"
 
 
-@pytest.fixture
-def elsewhere(tmp_path: Path) -> Iterator[str]:
-    """The URL of a DynamoDB without tables."""
+@pytest.fixture(params=["dynamo", "postgres"])
+def elsewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a DynamoDB or PostgreSQL without tables."""
+    if request.param == "postgres":
+        url = new_database()
+        yield url
+        drop_database(url)
+        return
     endpoint = needed_endpoint()
     prefix = f"c{os.getpid()}-{tmp_path.name[-20:].strip('_.-')}-"
     yield f"dynamodb://{REGION}/{prefix}?endpoint={endpoint}"

@@ -64,37 +64,49 @@ def open_any(url: str) -> Opened:
 
     It may be called inside and outside an event loop.
     """
+    return _open(url, only_read=False)
+
+
+def open_to_read(url: str) -> Opened:
+    """The store of this URL as it stands: nothing is made or upgraded, and it is to be read only. Raises CannotOpen.
+
+    One that has another revision than the latest is refused. It may be called inside and outside an event loop.
+    """
+    return _open(url, only_read=True)
+
+
+def _open(url: str, *, only_read: bool) -> Opened:
     kind = kind_of(url)
     if kind == POSTGRESQL:
-        return _open_postgres(url)
+        return _open_postgres(url, only_read=only_read)
     if kind == DYNAMODB:
-        return _open_dynamo(url)
-    return _open_sqlite(Path(url.removeprefix("sqlite:///")))
+        return _open_dynamo(url, only_read=only_read)
+    return _open_sqlite(Path(url.removeprefix("sqlite:///")), only_read=only_read)
 
 
-def _open_sqlite(path: Path) -> Opened:
-    from ticketing.storage.sql.opening import CANNOT_OPEN, open_store, search_of, tidy_search
+def _open_sqlite(path: Path, *, only_read: bool) -> Opened:
+    from ticketing.storage.sql import opening
     from ticketing.storage.sql.purge import purge
 
     try:
-        store = open_store(path)
-    except CANNOT_OPEN as error:
+        store = opening.open_to_read(path) if only_read else opening.open_store(path)
+    except opening.CANNOT_OPEN as error:
         raise CannotOpen(str(error)) from error
 
     async def purge_aside(now: datetime) -> int:
         return await asyncio.to_thread(purge, path, now=now)
 
-    return Opened(SQLITE, store, search_of(store), purge_aside, lambda: tidy_search(store))
+    return Opened(SQLITE, store, opening.search_of(store), purge_aside, lambda: opening.tidy_search(store))
 
 
-def _open_postgres(url: str) -> Opened:
+def _open_postgres(url: str, *, only_read: bool) -> Opened:
     try:
-        from ticketing.storage.sql.postgres.opening import open_store
+        from ticketing.storage.sql.postgres import opening
         from ticketing.storage.sql.postgres.purge import purge
     except ImportError as error:
         raise CannotOpen("PostgreSQL needs asyncpg: pip install 'ticketing[postgres]'.") from error
 
-    store, search = open_store(url)
+    store, search = opening.open_to_read(url) if only_read else opening.open_store(url)
 
     async def purge_there(now: datetime) -> int:
         return await purge(url, now=now)
@@ -105,12 +117,12 @@ def _open_postgres(url: str) -> Opened:
     return Opened(POSTGRESQL, store, search, purge_there, leave_as_it_is)
 
 
-def _open_dynamo(url: str) -> Opened:
-    from ticketing.storage.dynamo.opening import CannotReach, open_store
+def _open_dynamo(url: str, *, only_read: bool) -> Opened:
+    from ticketing.storage.dynamo import opening
 
     try:
-        store, search = open_store(url)
-    except CannotReach as error:
+        store, search = opening.open_to_read(url) if only_read else opening.open_store(url)
+    except opening.CannotReach as error:
         raise CannotOpen(str(error)) from error
 
     async def leave_as_it_is() -> None:

@@ -5,19 +5,21 @@ import hmac
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Final
 
 import click
 
 from ticketing.base.house import Keys
+from ticketing.base.store import Busy
 from ticketing.base.tables import Table
 from ticketing.entry.cli.common import as_json, configured, fail
 from ticketing.entry.config import BY_NAME, Wrong, without_password
 from ticketing.entry.copying import Copied, CopyFailed, Outcome, Phase, Tell, copy_store, source_name
 from ticketing.entry.secret import MARKER, SecretMissing, fingerprint, load_secret, secret_file, store_secret
 from ticketing.schema.tables import UNIQUES
-from ticketing.storage.opening import CannotOpen, Opened, file_of, open_any
+from ticketing.storage.opening import CannotOpen, Opened, file_of, open_any, open_to_read
+from ticketing.storage.snapshots import takes_snapshots
 
 LINE_EVERY: Final = 100_000
 """Records between two lines about one table, where there is no terminal."""
@@ -45,8 +47,8 @@ def copy(source: str | None, target: str, json_wanted: bool) -> None:
     """Copy all data into another store of any kind, and compare every record. Stop the servers first.
 
     The target must be empty. A copy that was interrupted goes on when it is run again, and changes nothing that is there. Nothing is
-    written to the source but the tables of this version, where it has those of an older one. The secret must be the source's; beside
-    a target that is a file it is put as well.
+    written to the source, which must be of this version. PostgreSQL is copied as of one moment, so that a trial needs no stop. The
+    secret must be the source's; beside a target that is a file it is put as well.
     """
     config = configured()
     source = source or config.text("database_url")
@@ -59,6 +61,8 @@ def copy(source: str | None, target: str, json_wanted: bool) -> None:
         _hand_over_secret(source, target, given)
     except (CannotOpen, CopyFailed, SecretMissing) as error:
         fail(str(error))
+    except Busy:
+        fail("a store does not answer any more. Run this again to go on.")
     seconds = time.monotonic() - begun
     records = sum(copied.counts.values())
     if json_wanted:
@@ -103,14 +107,16 @@ def _hand_over_secret(source: str, target: str, given: str | None) -> None:
 
 
 async def _copied(source: str, target: str, keys: Keys, tell: Tell) -> Copied:
-    reading = open_any(source)
+    reading = open_to_read(source)
     try:
         await _refuse_other_secret(reading, keys)
         writing = open_any(target)
+        taking = takes_snapshots(reading.store)
         try:
-            copied = await copy_store(
-                reading.store, writing.store, name=source_name(_whole(source), fingerprint(keys)), tell=tell
-            )
+            async with nullcontext(reading.store) if taking is None else taking.snapshot() as scanned:
+                copied = await copy_store(
+                    scanned, writing.store, name=source_name(_whole(source), fingerprint(keys)), tell=tell
+                )
             await writing.tidy_search()
             return copied
         finally:

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 import apsw
 import click
 
-from ticketing.base.store import Store
+from ticketing.base.store import Busy, Store
 from ticketing.entry.cli.common import FOUND, as_json, configured, fail, progress
 from ticketing.entry.cli.copying import told
 from ticketing.entry.config import Config
@@ -28,7 +28,7 @@ from ticketing.entry.keeping import (
 )
 from ticketing.entry.keeping import restore as restore_backup
 from ticketing.entry.secret import SecretMissing, secret_file
-from ticketing.storage.opening import POSTGRESQL, CannotOpen, kind_of, open_any
+from ticketing.storage.opening import POSTGRESQL, CannotOpen, Opened, kind_of, open_any, open_to_read
 from ticketing.storage.sql import migrate as migrations
 from ticketing.storage.sql.backup import InUse, NotBackup
 from ticketing.storage.sql.doctor import CHECKS, Finding, examine, remark
@@ -44,13 +44,17 @@ _json = click.option("--json", "json_wanted", is_flag=True, help="For programs."
 _file = click.Path(path_type=Path, dir_okay=False)
 
 
-def _on_store(config: Config, work: Callable[[Store], Coroutine[None, None, Done]]) -> Done:
+def _on_store(
+    config: Config, work: Callable[[Store], Coroutine[None, None, Done]], *, opener: Callable[[str], Opened] = open_any
+) -> Done:
     """What `work` returns, done on the store of the settings, which is closed afterwards. Raises CannotOpen."""
 
     async def done() -> Done:
-        opened = open_any(config.text("database_url"))
+        opened = opener(config.text("database_url"))
         try:
             return await work(opened.store)
+        except Busy as busy:
+            raise CannotOpen("It does not answer any more.") from busy
         finally:
             await opened.store.close()
 
@@ -183,6 +187,7 @@ def backup(file: Path, without_secret: bool, json_wanted: bool) -> None:
                     lambda store: back_up_store(
                         store, file, given_secret=secret, with_secret=kept, now=now, tell=tell_tables
                     ),
+                    opener=open_to_read,
                 )
     except FileExistsError:
         fail(f"{file} is there already; a backup is never written over.")
@@ -273,6 +278,7 @@ def doctor(file: Path | None, json_wanted: bool) -> None:
                 looked = _on_store(
                     config,
                     lambda store: look_over_store(store, given_secret=secret, now=lambda: datetime.now(UTC), tell=tell),
+                    opener=open_to_read,
                 )
     except (apsw.NotADBError, apsw.CorruptError) as error:
         looked = Looked([Finding("integrity", shown, f"is damaged: {error}. Restore a backup")], [], True)

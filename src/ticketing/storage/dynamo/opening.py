@@ -14,7 +14,7 @@ from ticketing.storage.dynamo.driver import BotoDriver, Driver, Refused
 from ticketing.storage.dynamo.engine import DynamoEngine
 from ticketing.storage.dynamo.schema import DYNAMO_TABLES
 from ticketing.storage.dynamo.search import DynamoSearch
-from ticketing.storage.dynamo.tables import WrongTables, create_tables
+from ticketing.storage.dynamo.tables import WrongTables, create_tables, verify_tables
 
 log = structlog.get_logger()
 
@@ -56,10 +56,7 @@ def place_of(url: str) -> Place:
 def open_store(url: str) -> tuple[CoalescedStore, DynamoSearch]:
     """The store of this URL and its search, with every table that it needs. Closing the store closes both. Raises CannotReach."""
     place = place_of(url)
-    try:
-        driver = BotoDriver(region=place.region, endpoint=place.endpoint)
-    except ImportError as error:
-        raise CannotReach("DynamoDB needs botocore: pip install 'ticketing[dynamodb]'.") from error
+    driver = _driver(place)
     try:
         made = [] if place.tables_given else create_tables(driver, place.prefix)
     except (Busy, Refused, WrongTables, driver.failure) as error:
@@ -68,6 +65,29 @@ def open_store(url: str) -> tuple[CoalescedStore, DynamoSearch]:
     if made:
         log.info("store.tables_made", tables=made)
     return over(driver, place.prefix)
+
+
+def open_to_read(url: str) -> tuple[CoalescedStore, DynamoSearch]:
+    """The store of this URL and its search, whose tables and indexes all stand already; nothing is changed. Raises CannotReach."""
+    place = place_of(url)
+    driver = _driver(place)
+    try:
+        if not place.tables_given:
+            verify_tables(driver, place.prefix)
+    except (Busy, Refused, WrongTables, driver.failure) as error:
+        driver.close()
+        more = (
+            " (nothing was changed; `ticket migrate` makes what is missing)" if isinstance(error, WrongTables) else ""
+        )
+        raise CannotReach(f"DynamoDB in {place.region} cannot be used: {_told(error)}{more}") from error
+    return over(driver, place.prefix)
+
+
+def _driver(place: Place) -> BotoDriver:
+    try:
+        return BotoDriver(region=place.region, endpoint=place.endpoint)
+    except ImportError as error:
+        raise CannotReach("DynamoDB needs botocore: pip install 'ticketing[dynamodb]'.") from error
 
 
 def over(driver: Driver, prefix: str) -> tuple[CoalescedStore, DynamoSearch]:

@@ -34,6 +34,10 @@ class NewerFile(RuntimeError):
     """The file was written by a newer Ticket; this one does not touch it."""
 
 
+class OlderFile(RuntimeError):
+    """The file was written by an older Ticket, and is only to be read: it is not brought here."""
+
+
 class NotTicketFile(RuntimeError):
     """The file is a database, but not one of Ticket's."""
 
@@ -59,6 +63,23 @@ def revisions(migrations: Path = MIGRATIONS) -> list[str]:
 def latest_revision(migrations: Path = MIGRATIONS) -> str:
     """The revision that this code works with."""
     return revisions(migrations)[-1]
+
+
+def refuse_newer(revision: str, migrations: Path = MIGRATIONS) -> None:
+    """The revision is one that this code knows. Raises NewerFile."""
+    if revision not in revisions(migrations):
+        raise NewerFile(
+            f"This file has revision {revision}, and this Ticket knows revisions up to {latest_revision(migrations)} only: a newer "
+            "Ticket wrote it. Install that version again, or restore the backup that it made before it changed the file."
+        )
+
+
+def older(revision: str) -> str:
+    """What is said to somebody who only wants to read a store of an older revision."""
+    return (
+        f"It has revision {revision}, and this Ticket reads revision {latest_revision()}; nothing was changed. Bring it to that with "
+        "`ticket migrate`, or use the Ticket that wrote it."
+    )
 
 
 def revision_of(connection: apsw.Connection, path: Path) -> str | None:
@@ -152,18 +173,11 @@ def _refuse_dangling(connection: apsw.Connection, path: Path) -> None:
 def upgrade_sql(before: str | None, *, migrations: Path = MIGRATIONS) -> str:
     """The SQL that leads from revision `before` (None: an empty file) to the latest. Raises NewerFile for an unknown one."""
     from alembic import command
-    from alembic.script import ScriptDirectory
-    from alembic.util import CommandError
 
     written = io.StringIO()
     config = alembic_config(migrations, written)
-    try:
-        ScriptDirectory.from_config(config).get_revision(before or "base")
-    except CommandError as error:
-        raise NewerFile(
-            f"This file has revision {before}, and this Ticket knows revisions up to {latest_revision(migrations)} only: a newer "
-            "Ticket wrote it. Install that version again, or restore the backup that it made before it changed the file."
-        ) from error
+    if before is not None:
+        refuse_newer(before, migrations)
     command.upgrade(config, f"{before}:head" if before else "head", sql=True)
     return written.getvalue()
 

@@ -8,7 +8,17 @@ import structlog
 
 from ticketing.storage.coalesce import CoalescedStore, Engine
 from ticketing.storage.sql.backup import create_private
-from ticketing.storage.sql.migrate import BadMigration, NewerFile, NotTicketFile, migrate
+from ticketing.storage.sql.migrate import (
+    BadMigration,
+    NewerFile,
+    NotTicketFile,
+    OlderFile,
+    latest_revision,
+    migrate,
+    older,
+    refuse_newer,
+    revision_of,
+)
 from ticketing.storage.sql.search import OPTIMIZE, SqliteSearch
 from ticketing.storage.sql.sqlite import DamagedFile, SqliteEngine, UnsafeSqlite, connect, refuse_damaged
 
@@ -18,7 +28,7 @@ CHECKED_AT_START_BYTES_MAX: Final = 2 * 1024**3
 """A file up to this size is checked page by page before it is opened, which takes some seconds at most. `ticket doctor` checks
 any file."""
 
-CANNOT_OPEN: Final = (UnsafeSqlite, DamagedFile, NewerFile, NotTicketFile, BadMigration)
+CANNOT_OPEN: Final = (UnsafeSqlite, DamagedFile, NewerFile, OlderFile, NotTicketFile, BadMigration)
 """Why a file is refused. Each says in its message what is wrong and what to do."""
 
 
@@ -34,6 +44,24 @@ def open_store(path: Path) -> CoalescedStore:
     migrated = migrate(path)
     if migrated.backup is not None:
         log.info("store.migrated", before=migrated.before, after=migrated.after, backup=str(migrated.backup))
+    return CoalescedStore(SqliteEngine(path))
+
+
+def open_to_read(path: Path) -> CoalescedStore:
+    """The store of this file, which is of the latest revision already; nothing is changed. Raises what `CANNOT_OPEN` lists."""
+    if not path.exists():
+        raise NotTicketFile(f"{path} is not there.")
+    _refuse_damaged(path)
+    connection = connect(path, readonly=True)
+    try:
+        revision = revision_of(connection, path)
+    finally:
+        connection.close()
+    if revision is None:
+        raise NotTicketFile(f"{path} is empty.")
+    refuse_newer(revision)
+    if revision != latest_revision():
+        raise OlderFile(f"{path}: {older(revision)}")
     return CoalescedStore(SqliteEngine(path))
 
 

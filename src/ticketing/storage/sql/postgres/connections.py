@@ -118,7 +118,7 @@ class Connections:
                 async with self.taken() as connection:
                     return await connection.fetch(statement, *parameters)  # type: ignore[no-any-return]
         except UNAVAILABLE as error:
-            log.error("store.cannot_read", error=_said(error))
+            log.error("store.cannot_read", error=said(error))
             raise Busy from error
 
     async def close(self) -> None:
@@ -139,7 +139,7 @@ class Connections:
                 raise
         except UNAVAILABLE as error:
             self._down_until = time.monotonic() + DOWN_SECONDS
-            log.error("store.cannot_connect", error=_said(error))
+            log.error("store.cannot_connect", error=said(error))
             raise Busy from error
         return connection
 
@@ -170,6 +170,6 @@ async def closed(connection: Any) -> None:
         connection.terminate()
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
     """What an error says, without the address that it may name."""
     return f"{type(error).__name__}: {error}".split("\n")[0][:200]

@@ -14,7 +14,8 @@ whether it was done; if it is not there it is put there, so that a statement sti
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from ticketing.base.tables import Index, Key, Kind, Record, Table
 from ticketing.base.times import read
 from ticketing.schema.tables import TABLES
 from ticketing.storage.cursors import position_of, read_position, sort_columns, write_cursor
+from ticketing.storage.snapshots import Scanned
 from ticketing.storage.sql.batch import Batch, ItemName, State, state_of
 from ticketing.storage.sql.postgres.connections import (
     AGAIN,
@@ -35,11 +37,13 @@ from ticketing.storage.sql.postgres.connections import (
     REFUSING,
     UNAVAILABLE,
     Connections,
+    closed,
     connect,
     connections_max,
+    said,
 )
 from ticketing.storage.sql.postgres.folding import Fold
-from ticketing.storage.sql.postgres.statements import MARK, read_many, read_one, read_rows, selection, written
+from ticketing.storage.sql.postgres.statements import MARK, all_rows, read_many, read_one, read_rows, selection, written
 
 log = structlog.get_logger()
 
@@ -166,20 +170,25 @@ class PostgresEngine:
 
     async def all_of(self, table: Table) -> list[Record]:
         """Every record of a small table, in key order. Raises Busy."""
-        statement = f"{selection(table)} order by {', '.join(f't.{name}' for name in table.key)}"
-        return [_reader(table)(row) for row in await self.readers.read(statement)]
+        return [_reader(table)(row) for row in await self.readers.read(all_rows(table))]
 
     async def scan(self, table: Table) -> AsyncIterator[Record]:
-        """Every record, in key order, as the table was when the scan began."""
-        to_record = _reader(table)
-        async with (
-            self.scanners.taken() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            await connection.execute("set local statement_timeout = 0")
-            statement = f"{selection(table)} order by {', '.join(f't.{name}' for name in table.key)}"
-            async for row in connection.cursor(statement, prefetch=ROWS_PER_FETCH):
-                yield to_record(row)
+        """Every record, in key order, as the table was when the scan began. Raises Busy."""
+        with _told_busy("scan"):
+            async with self.scanners.taken() as connection, _at_one_moment(connection) as moment:
+                async for record in moment.scan(table):
+                    yield record
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Scanned]:
+        """All tables as they were when it was entered, read by a connection of its own. Raises Busy."""
+        with _told_busy("snapshot"):
+            connection = await connect(self.url)
+            try:
+                async with _at_one_moment(connection) as moment:
+                    yield moment
+            finally:
+                await closed(connection)
 
     # Writes ----------------------------------------------------------------------------------------------------------
 
@@ -351,6 +360,38 @@ class PostgresEngine:
 
 
 _Write = Callable[[Fold], Any]
+
+
+@contextmanager
+def _told_busy(doing: str) -> Iterator[None]:
+    """What the driver says of a database that is gone becomes Busy."""
+    try:
+        yield
+    except UNAVAILABLE as error:
+        log.error("store.cannot_read", doing=doing, error=said(error))
+        raise Busy from error
+
+
+@asynccontextmanager
+async def _at_one_moment(connection: Any) -> AsyncIterator["_Moment"]:
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute(
+            "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; select pg_current_snapshot()"
+        )
+        yield _Moment(connection)
+
+
+class _Moment:
+    """A database as it was at one moment, through a connection in whose transaction that stands still."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def scan(self, table: Table) -> AsyncIterator[Record]:
+        """Every record, in key order."""
+        to_record = _reader(table)
+        async for row in self._connection.cursor(all_rows(table), prefetch=ROWS_PER_FETCH):
+            yield to_record(row)
 
 
 class _Decisions:

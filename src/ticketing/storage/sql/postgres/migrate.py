@@ -11,7 +11,7 @@ import asyncpg
 from ticketing.schema.tables import TABLES
 from ticketing.storage.opening import CannotOpen
 from ticketing.storage.sql.ddl import POSTGRESQL, schema_statements
-from ticketing.storage.sql.migrate import MIGRATIONS, latest_revision, revisions
+from ticketing.storage.sql.migrate import MIGRATIONS, latest_revision, older, revisions
 from ticketing.storage.sql.postgres.connections import closed, connect
 from ticketing.storage.sql.postgres.revisions import upgrade_statements
 from ticketing.storage.sql.postgres.statements import BATCHES_TABLE
@@ -136,8 +136,23 @@ def refuse_newer(revision: str, migrations: Path = MIGRATIONS) -> None:
         )
 
 
-async def refuse_unfit(connection: Any) -> None:
-    """The server is one on which Ticket can sell. Raises CannotUse."""
+async def refuse_other(url: str) -> None:
+    """The database has the latest revision; nothing in it is changed, and it may be a standby. Raises CannotUse."""
+    connection = await connect(url)
+    try:
+        await refuse_unfit(connection, only_read=True)
+        revision = await revision_of(connection)
+        if revision is None:
+            raise CannotUse("There is nothing of Ticket's in it.")
+        refuse_newer(revision)
+        if revision != latest_revision():
+            raise CannotUse(older(revision))
+    finally:
+        await closed(connection)
+
+
+async def refuse_unfit(connection: Any, *, only_read: bool = False) -> None:
+    """The server is one on which Ticket can sell, or be read. Raises CannotUse."""
     version = int(await connection.fetchval("show server_version_num"))
     if version < VERSION_MIN * 10_000:
         shown = await connection.fetchval("show server_version")
@@ -147,7 +162,7 @@ async def refuse_unfit(connection: Any) -> None:
         raise CannotUse(
             f"The database's encoding is {encoding}; make one with UTF8: createdb --encoding=UTF8 --template=template0."
         )
-    if await connection.fetchval("select pg_is_in_recovery()"):
+    if not only_read and await connection.fetchval("select pg_is_in_recovery()"):
         raise CannotUse("The server is a standby, which takes no writes. Name the primary.")
     if await connection.fetchval("select current_schema()") is None:
         raise CannotUse("The database has no schema on the search path of this user.")

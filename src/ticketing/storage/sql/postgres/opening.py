@@ -14,7 +14,7 @@ from ticketing.storage.coalesce import CoalescedStore
 from ticketing.storage.sql.postgres.connections import UNAVAILABLE
 from ticketing.storage.sql.postgres.engine import PostgresEngine
 from ticketing.storage.sql.postgres.listed import ListedSearch
-from ticketing.storage.sql.postgres.migrate import CannotUse, Migrated, migrate, upgrade_script
+from ticketing.storage.sql.postgres.migrate import CannotUse, Migrated, migrate, refuse_other, upgrade_script
 
 log = structlog.get_logger()
 
@@ -38,6 +38,13 @@ def open_store(url: str) -> tuple[CoalescedStore, SearchIndex]:
     migrated = migrate_now(url)
     if migrated.before != migrated.after:
         log.info("store.migrated", before=migrated.before, after=migrated.after)
+    engine = PostgresEngine(url)
+    return CoalescedStore(engine), search_of(engine)
+
+
+def open_to_read(url: str) -> tuple[CoalescedStore, SearchIndex]:
+    """The store of this URL and its search, of the latest revision already; nothing is changed. Raises CannotUse."""
+    in_loop_of_its_own(lambda: told(url, refuse_other(url)))
     engine = PostgresEngine(url)
     return CoalescedStore(engine), search_of(engine)
 

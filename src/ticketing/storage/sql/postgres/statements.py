@@ -233,6 +233,12 @@ def selection(table: Table) -> str:
 
 
 @cache
+def all_rows(table: Table) -> str:
+    """Selects every row, in key order."""
+    return f"{selection(table)} order by {', '.join(f't.{name}' for name in table.key)}"
+
+
+@cache
 def read_one(table: Table) -> str:
     """Selects the row of one key."""
     return f"{selection(table)} where {' and '.join(f't.{name} = ${n}' for n, name in enumerate(table.key, 1))}"
