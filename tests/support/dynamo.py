@@ -17,6 +17,7 @@ import sys
 import tarfile
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
@@ -28,14 +29,16 @@ import pytest
 
 from bench.serve import free_port
 from ticketing.base.store import Store
-from ticketing.base.tables import Table
+from ticketing.base.tables import Table, attribute_name
 from ticketing.schema.tables import TABLES
 from ticketing.storage.coalesce import CoalescedStore
-from ticketing.storage.dynamo.driver import BotoDriver, Driver, Refused, Unreached
+from ticketing.storage.dynamo.driver import Answer, BotoDriver, Driver, Refused, Request, Unreached
 from ticketing.storage.dynamo.engine import DynamoEngine
-from ticketing.storage.dynamo.schema import SEARCH_CHANGES
+from ticketing.storage.dynamo.schema import SEARCH_CHANGES, table_name
 from ticketing.storage.dynamo.tables import create_tables, delete_tables
+from ticketing.storage.dynamo.transact import ACTIONS_MAX
 
+OVERRIDE: Final = "TEST_DYNAMODB_URL"
 PACKAGE: Final = "@dynoxide/linux-x64"
 VERSION: Final = "1.2.1"
 INTEGRITY: Final = "sBHqlxJ9ANkLluFkYRfd5r8Y0ApFew4FhOrlhgRAgD4XzEoFOukEo1nuBTQ1+jTtofqwn4NWQ2k0Tn5mNTjgUg=="
@@ -124,7 +127,7 @@ class Server:
 @cache
 def endpoint() -> str:
     """Where the engine of this test process answers. Without one the test is skipped; with CI=true it fails."""
-    named = os.environ.get("TEST_DYNAMODB_URL")
+    named = os.environ.get(OVERRIDE)
     if named:
         return named
     server = Server()
@@ -170,10 +173,66 @@ def dynamo_engine(folder: Path, tables: tuple[Table, ...] = TABLES) -> DynamoEng
     return DynamoEngine(Tabled(driver, prefix, tables), tables, prefix=prefix)
 
 
+class Lent:
+    """A driver to tables that are wiped and lent again when it is closed: making thirty tables takes longer than most tests."""
+
+    def __init__(self, tables: Sequence[Table]) -> None:
+        self.prefix = f"t{os.getpid()}-{next(_numbers)}-"
+        self._tables = {table_name(table, self.prefix): table for table in tables}
+        self._driver = BotoDriver(region=REGION, endpoint=needed_endpoint(), answer_seconds=ANSWER_SECONDS_MAX)
+        self._written: set[str] = set()
+        create_tables(self._driver, self.prefix, tables)
+        if os.environ.get(OVERRIDE):  # an engine of our own forgets everything at its end
+            atexit.register(delete_tables, self._driver, self.prefix, tables)
+
+    def call(self, action: str, request: Request) -> Answer:
+        """The answer of the engine, which writes by transactions alone."""
+        if action == "TransactWriteItems":
+            self._written.update(change["TableName"] for item in request["TransactItems"] for change in item.values())
+        return self._driver.call(action, request)
+
+    def close(self) -> None:
+        """The tables are empty, and whoever wants such ones next has them."""
+        for name in sorted(self._written):
+            self._wipe(name)
+        self._written.clear()
+        _lent[tuple(self._tables.values())].append(self)
+
+    def _wipe(self, name: str) -> None:
+        columns = [attribute_name(column) for column in self._tables[name].key]
+        names = {f"#{number}": column for number, column in enumerate(columns)}
+        request: Request = {
+            "TableName": name,
+            "ConsistentRead": True,
+            "ProjectionExpression": ", ".join(names),
+            "ExpressionAttributeNames": names,
+        }
+        while True:
+            answer = self._driver.call("Scan", request)
+            deletions = [{"Delete": {"TableName": name, "Key": key}} for key in answer["Items"]]
+            for start in range(0, len(deletions), ACTIONS_MAX):
+                self._driver.call("TransactWriteItems", {"TransactItems": deletions[start : start + ACTIONS_MAX]})
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+_lent: defaultdict[tuple[Table, ...], list[Lent]] = defaultdict(list)
+"""Tables that nobody has at the moment."""
+
+
+def lent_engine(tables: tuple[Table, ...]) -> DynamoEngine:
+    """An engine on empty tables, to be closed."""
+    tables = (*tables, SEARCH_CHANGES)
+    lent = _lent[tables].pop() if _lent[tables] else Lent(tables)
+    return DynamoEngine(lent, tables, prefix=lent.prefix)
+
+
 @asynccontextmanager
 async def dynamo_store(folder: Path, tables: tuple[Table, ...]) -> AsyncIterator[Store]:
-    """A store on new tables of its own, which are gone at the end."""
-    store = CoalescedStore(await asyncio.to_thread(dynamo_engine, folder, tables))
+    """A store on empty tables, which nobody else has until it is over; `folder` stays empty."""
+    del folder
+    store = CoalescedStore(await asyncio.to_thread(lent_engine, tables))
     try:
         yield store
     finally:
