@@ -135,6 +135,28 @@ async def test_the_browser_keeps_the_form_for_its_back_button_alone() -> None:
         assert answer.headers["cache-control"] == "private, no-cache"
 
 
+@pytest.mark.parametrize("closed", ["sale over", "event cancelled"])
+async def test_a_checkout_that_is_sent_again_after_the_sale_closed_leads_to_the_order_that_it_made(closed: str) -> None:
+    async with shopping(kind(price=0)) as buyer:
+        page = await buyer.open(buyer.checkout_path(2))
+        first = await buyer.send(page, "/checkout", DETAILS)
+        buyer.client.cookies.delete("ordered")  # the answer was lost, and its cookie with it
+        change = {"sales_end_date": buyer.house.clock.now().isoformat()}
+        headers = {"Authorization": f"Bearer {buyer.sale.organizer}"}
+        path = f"/v1/events/{buyer.sale.event_id}"
+        if closed == "sale over":
+            assert (await buyer.client.patch(path, json=change, headers=headers)).status_code == 200
+        else:
+            assert (await buyer.client.post(f"{path}/cancel", headers=headers)).status_code == 200
+
+        again = await buyer.send(page, "/checkout", DETAILS)
+        other = await buyer.send(page, "/checkout", DETAILS | {"name": "Somebody Else"})
+
+        assert (again.status_code, again.headers["location"]) == (303, first.headers["location"])
+        assert other.status_code == 409
+        assert len(await buyer.orders()) == 1
+
+
 async def test_everything_wrong_is_said_at_once_and_what_was_typed_stays() -> None:
     async with shopping() as buyer:
         answer = await buyer.reserve(1, name="", email="nonsense")

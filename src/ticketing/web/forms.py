@@ -20,6 +20,7 @@ from ticketing.base.bounds import FORM_FIELDS_MAX
 from ticketing.base.errors import Invalid, Kind, Refusal
 from ticketing.base.house import House
 from ticketing.base.once import Keep
+from ticketing.base.tables import Record
 from ticketing.schema.tables import IDEMPOTENCY
 from ticketing.web.i18n import LANGUAGE_PARAMETER, N_, gettext
 from ticketing.web.once import IdempotencyKeyReused, answer_under, fingerprint_of, key_of, replay
@@ -251,8 +252,7 @@ async def submit_once(
     the same form may be sent again. Raises FormUsed where it comes again with something else in it.
     """
     assert filled.value is not None
-    name = key_of(filled.token.partition(".")[0], scope=f"form {scope}")
-    fingerprint = fingerprint_of(house, "POST", request.url.path, filled.raw)
+    name, fingerprint = _name_of(filled, scope=scope), fingerprint_of(house, "POST", request.url.path, filled.raw)
     try:
         kept = await answer_under(
             house,
@@ -265,9 +265,32 @@ async def submit_once(
     except IdempotencyKeyReused as reused:
         record = await house.store.get(IDEMPOTENCY, (name,))
         assert record is not None
-        first = replay(house, record, fingerprint=record["fingerprint"])
-        raise FormUsed(location=orjson.loads(first.body)["location"]) from reused
+        raise FormUsed(location=_location_of(house, record)) from reused
     return see(house, orjson.loads(kept.body)["location"])
+
+
+async def sent_before(
+    request: Request, house: House, filled: Filled[F], *, scope: str, now: datetime
+) -> Response | None:
+    """The redirect that this very form was answered with before, under the scope of `submit_once`; None where it took no effect yet.
+
+    For pages that decide something before they act, which may be otherwise by now: the sale is over, what was bought is gone.
+    """
+    record = await house.store.get(IDEMPOTENCY, (_name_of(filled, scope=scope),))
+    if record is None or record["expires_at"] <= now:
+        return None
+    if record["fingerprint"] != fingerprint_of(house, "POST", request.url.path, filled.raw):
+        return None
+    return see(house, _location_of(house, record))
+
+
+def _name_of(filled: Filled[F], *, scope: str) -> str:
+    return key_of(filled.token.partition(".")[0], scope=f"form {scope}")
+
+
+def _location_of(house: House, record: Record) -> str:
+    location: str = orjson.loads(replay(house, record, fingerprint=record["fingerprint"]).body)["location"]
+    return location
 
 
 def see(house: House, path: str) -> Response:

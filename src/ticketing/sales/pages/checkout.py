@@ -107,6 +107,9 @@ async def post_checkout(request: Request, event_id: str, house: TheHouse, now: N
         return _nothing_chosen(house, event_id)
     details = filled.value
     if details is not None:
+        first = await forms.sent_before(request, house, filled, scope=who.idempotency_scope, now=now)
+        if first is not None:
+            return first
         before = await _ordered_before(request, house, filled, wish, _customer(details), now=now)
         if before is not None:
             return forms.see(house, order_path(house.keys, before.order_id))
