@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from ticketing.base.search import SearchIndex
 from ticketing.base.store import Store
+from ticketing.storage.drivers import install_command
 
 SQLITE: Final = "SQLite"
 POSTGRESQL: Final = "PostgreSQL"
@@ -104,7 +105,8 @@ def _open_postgres(url: str, *, only_read: bool) -> Opened:
         from ticketing.storage.sql.postgres import opening
         from ticketing.storage.sql.postgres.purge import purge
     except ImportError as error:
-        raise CannotOpen("PostgreSQL needs asyncpg: pip install 'ticketing[postgres]'.") from error
+        command = install_command("postgres", "asyncpg")
+        raise CannotOpen(f"PostgreSQL needs asyncpg, which is not installed where Ticket is: {command}") from error
 
     store, search = opening.open_to_read(url) if only_read else opening.open_store(url)
 

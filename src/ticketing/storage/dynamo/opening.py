@@ -10,6 +10,7 @@ import structlog
 
 from ticketing.base.store import Busy
 from ticketing.storage.coalesce import CoalescedStore
+from ticketing.storage.drivers import install_command
 from ticketing.storage.dynamo.driver import BotoDriver, Driver, Refused
 from ticketing.storage.dynamo.engine import DynamoEngine
 from ticketing.storage.dynamo.schema import DYNAMO_TABLES
@@ -87,7 +88,8 @@ def _driver(place: Place) -> BotoDriver:
     try:
         return BotoDriver(region=place.region, endpoint=place.endpoint)
     except ImportError as error:
-        raise CannotReach("DynamoDB needs botocore: pip install 'ticketing[dynamodb]'.") from error
+        command = install_command("dynamodb", "botocore")
+        raise CannotReach(f"DynamoDB needs botocore, which is not installed where Ticket is: {command}") from error
 
 
 def over(driver: Driver, prefix: str) -> tuple[CoalescedStore, DynamoSearch]:

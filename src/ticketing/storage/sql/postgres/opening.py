@@ -15,6 +15,7 @@ from ticketing.storage.sql.postgres.connections import UNAVAILABLE
 from ticketing.storage.sql.postgres.engine import PostgresEngine
 from ticketing.storage.sql.postgres.listed import ListedSearch
 from ticketing.storage.sql.postgres.migrate import CannotUse, Migrated, migrate, refuse_other, upgrade_script
+from ticketing.storage.sql.postgres.pooler import refuse_transaction_pooler
 
 log = structlog.get_logger()
 
@@ -51,7 +52,12 @@ def open_to_read(url: str) -> tuple[CoalescedStore, SearchIndex]:
 
 def migrate_now(url: str, *, only_try: bool = False) -> Migrated:
     """The database has the latest revision, or would have it with `only_try`. Raises CannotUse."""
-    return in_loop_of_its_own(lambda: told(url, migrate(url, only_try=only_try)))
+
+    async def migrated() -> Migrated:
+        await refuse_transaction_pooler(url)
+        return await migrate(url, only_try=only_try)
+
+    return in_loop_of_its_own(lambda: told(url, migrated()))
 
 
 def script_of(url: str) -> list[str]:
