@@ -133,6 +133,7 @@ async def test_the_browser_keeps_the_form_for_its_back_button_alone() -> None:
         answer = await buyer.client.get(buyer.checkout_path(1))
 
         assert answer.headers["cache-control"] == "private, no-cache"
+        assert "Cookie" not in answer.headers["vary"]
 
 
 @pytest.mark.parametrize("closed", ["sale over", "event cancelled"])

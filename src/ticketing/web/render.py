@@ -123,6 +123,8 @@ def page(
     has_news = flash is not None or asked_language(request) is not None
     if personal:
         headers["Cache-Control"] = "private, no-cache" if for_back_button else "private, no-store"
+        if for_back_button:
+            headers["Vary"] = "Accept-Encoding"  # cookies change with what is sent, and the page must be found all the same
     else:
         tag = headers["ETag"] = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
         is_public = public_seconds > 0 and not has_news
