@@ -68,7 +68,7 @@ def change_of(plan: Plan, model: MemoryStore) -> Change:
             wanted = version if versioned and much == 5 else None
             return Take(Pool(table, key, column), much + 1, down_to=-near, version=wanted, initial=initial)
         case "give":
-            return Give(Pool(table, key, column), much + 1)
+            return Give(Pool(table, key, column), much + 1, version=version if versioned and much == 5 else None)
         case "replace":
             differences = {column: much - 3} if near else None
             return Replace(table, record | {"version": version}, pools=differences, only_at=exactly)

@@ -93,6 +93,7 @@ HOLDS = [
         ADA | {"balance": 3},
     ),
     Case("a gift to a pool", Give(SEATS, 5), CHAIR, CHAIR | {"seats": 9}),
+    Case("a gift at the version that was read", Give(SEATS, 5, version=3), CHAIR, CHAIR | {"seats": 9}),
     Case("a claim on a free key", Claim(THINGS, CHAIR, MOMENT), None, CHAIR),
     Case(
         "a claim when its holder's time has just run out",
@@ -139,6 +140,8 @@ FAILS = [
     ),
     Case("a take at a version of what is not there", Take(SEATS, 1, version=3, initial=CHAIR), None),
     Case("a gift to nothing", Give(SEATS, 1), None),
+    Case("a gift at an older version", Give(SEATS, 1, version=2), CHAIR),
+    Case("a gift at a version of what is not there", Give(SEATS, 1, version=3), None),
     Case(
         "a claim a microsecond too early",
         Claim(THINGS, CHAIR | {"owner": "bob"}, MOMENT - timedelta(microseconds=1)),

@@ -76,6 +76,7 @@ UNLAWFUL: dict[str, Sequence[Change]] = {
     "half of a surrogate pair in a document": [Insert(VALUES, value("one", content=["\ude00"]))],
     "a take of nothing": [Take(SEATS, 0)],
     "a take of less than nothing": [Take(SEATS, -1)],
+    "a gift at a version where there are none": [Give(Pool(PAIRS, ("ada", "opera"), "balance"), 1, version=1)],
     "a gift of nothing": [Give(SEATS, 0)],
     "a gift of too much": [Give(SEATS, POOL_MAX + 1)],
     "a take from what is no pool": [Take(Pool(THINGS, ("chair",), "rank"), 1)],

@@ -119,10 +119,14 @@ class Take:
 
 @dataclass(slots=True)
 class Give:
-    """Puts `count` back into a pool; holds only if the pool exists."""
+    """Puts `count` back into a pool; holds only if the pool exists.
+
+    With `version`, it holds only if the record still has the version that was read: a Check of the same item.
+    """
 
     pool: Pool
     count: int
+    version: int | None = None
     table: Table = field(init=False, compare=False)
     key: Key = field(init=False, compare=False)
     item: str = field(init=False, compare=False)

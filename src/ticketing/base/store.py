@@ -152,6 +152,8 @@ def assert_lawful(changes: Sequence[Change]) -> None:
             _check_pools(table, change.only_at)
         elif isinstance(change, Give):
             _check_count(table, change)
+            if change.version is not None and not table.versioned:
+                raise BadCommit(f"{table.name} has no versions")
         elif isinstance(change, Check):
             if not table.versioned:
                 raise BadCommit(f"{table.name} has no versions")

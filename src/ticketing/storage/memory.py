@@ -124,8 +124,8 @@ def _holds(change: Change, found: Record | None) -> bool:
             if start is None:
                 return False
             return bool(start[pool.column] - count >= down_to)
-        case Give():
-            return found is not None
+        case Give(version=version):
+            return found is not None and version in (None, found.get("version"))
         case Claim(now=now):
             return found is None or (found["expires_at"] is not None and found["expires_at"] <= now)
         case _:

@@ -218,7 +218,7 @@ class Counted:
         """Whether the change is part of the action now; False leaves it as it was."""
         if not isinstance(change, Take | Give | Check):
             return False
-        version = None if isinstance(change, Give) else change.version
+        version = change.version
         if version is not None:
             if self.version not in (None, version):
                 return False
@@ -392,7 +392,7 @@ def _merged(made: Plan, changes: Sequence[Change], seen: Known) -> bool:
 def _goes_with(folded: Folded, change: Change) -> bool:
     if isinstance(folded, Alone) or not isinstance(change, Take | Give | Check):
         return False
-    version = None if isinstance(change, Give) else change.version
+    version = change.version
     return version is None or folded.version is None or folded.version == version
 
 

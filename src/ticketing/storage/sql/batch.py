@@ -194,7 +194,7 @@ def holds(change: Change, state: State | None) -> bool:
         if change.version is not None and state.version != change.version:
             return False
         return all(_pool(state, name) == count for name, count in (change.pools or {}).items())
-    return True  # Give, of a pool that exists
+    return change.version is None or state.version == change.version  # Give, of a pool that exists
 
 
 def _end(state: State) -> str | None:

@@ -29,8 +29,8 @@ class Move:
     exact: dict[str, int] = field(default_factory=dict)
     initial: Record | None = None
 
-    def takes(self, change: Take) -> bool:
-        """Whether a Take can join what is here."""
+    def takes(self, change: Take | Give) -> bool:
+        """Whether a Take or Give can join what is here."""
         if self.initial is not None and change.version is not None:
             return False
         return change.version is None or self.version is None or self.version == change.version
@@ -42,11 +42,11 @@ class Move:
             return
         column = change.pool.column
         before = self.deltas.get(column, 0)
+        if change.version is not None:
+            self.version = change.version
         if isinstance(change, Give):
             self.deltas[column] = before + change.count
             return
-        if change.version is not None:
-            self.version = change.version
         self.deltas[column] = before - change.count
         need = change.down_to + change.count - before
         self.needs[column] = max(need, self.needs.get(column, need))
@@ -116,8 +116,6 @@ class Fold:
 def _joins(change: Change, found: object) -> bool:
     if not isinstance(found, Move):
         return False
-    if isinstance(change, Take):
+    if isinstance(change, Take | Give):
         return found.takes(change)
-    if isinstance(change, Check):
-        return found.initial is None and found.version in (None, change.version)
-    return isinstance(change, Give)
+    return isinstance(change, Check) and found.initial is None and found.version in (None, change.version)
