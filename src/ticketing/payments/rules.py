@@ -1,4 +1,4 @@
-"""What may become of a payment by itself; what it does to an order is decided in `sales/rules.py`."""
+"""What may become of a payment by itself; what it does to an order is decided in `sales/rules/payments.py`."""
 
 from collections.abc import Sequence
 from dataclasses import replace
