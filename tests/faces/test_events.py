@@ -29,7 +29,7 @@ async def test_an_organizer_creates_a_draft_of_all_fields(api: Api, ada: str, ro
     assert read.json() == answer.json()
     assert {name: read.json()[name] for name in ("status", "ticket_types")} == {"status": "draft", "ticket_types": []}
     assert set(read.json()) - set(asked) == {
-        *("transfers_allowed", "cancellation_hours", "cancellation_fee_bp"),
+        *("transfers_allowed", "cancellation_hours", "cancellation_fee_bp", "spread_sale"),
         *("event_id", "organizer_user_id", "status", "ticket_types", "created_date_time", "last_updated_date_time"),
     }
 
@@ -57,8 +57,24 @@ async def test_an_organizer_says_whether_tickets_change_hands_and_until_when_buy
     assert changed.json()["cancellation_fee_bp"] == 1000
 
 
+async def test_an_organizer_spreads_a_sale_and_takes_that_back(api: Api, ada: str) -> None:
+    path = await created(api, "/v1/events", CONCERT, token=ada)
+    first = (await api.get(path, token=ada)).json()
+    on = await api.patch(path, {"spread_sale": True}, token=ada)
+    off = await api.patch(path, {"spread_sale": False}, token=ada)
+
+    assert [first["spread_sale"], on.json()["spread_sale"], off.json()["spread_sale"]] == [False, True, False]
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"cancellation_fee_bp": 10_000}, {"cancellation_hours": -1}, {"transfers_allowed": None}]
+    "wrong",
+    [
+        {"cancellation_fee_bp": 10_000},
+        {"cancellation_hours": -1},
+        {"transfers_allowed": None},
+        {"spread_sale": "much"},
+        {"spread_sale": 8},
+    ],
 )
 async def test_a_policy_without_sense_is_refused(api: Api, ada: str, wrong: dict[str, Any]) -> None:
     answer = await api.post("/v1/events", CONCERT | wrong, token=ada)

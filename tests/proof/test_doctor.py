@@ -32,6 +32,12 @@ OTHER_TYPE = f"(select ticket_id from tickets where event_id = {DRAFT} limit 1)"
 
 HARMS: tuple[tuple[str, str], ...] = (
     ("ticket_type_places", f"update tickets set quantity_available = quantity_available + 1 where ticket_id = {TYPE}"),
+    ("blocks", f"update events set blocks_left = blocks_left - 1 where event_id = {PUBLIC}"),
+    (
+        "blocks ticket_type_places",
+        f"insert into blocks select ticket_id || '.' || version || '.7', ticket_id, 2, 1 from tickets where ticket_id = {TYPE}",
+    ),
+    ("blocks", "insert into blocks values ('evt_gone.1.7', 'evt_gone', 0, 1)"),
     ("event_places", f"update events set capacity_available = capacity_available - 1 where event_id = {PUBLIC}"),
     (
         "event_allowances customer_allowances",

@@ -13,7 +13,7 @@ from tests.support.doors import user_id_of
 from tests.support.events import A_TICKET_TYPE, AN_EVENT
 from tests.support.houses import Api, sign_up
 from ticketing.accounts.model import UserType
-from ticketing.base.bounds import POOL_MAX
+from ticketing.base.bounds import BLOCKS_PER_POOL_MAX, POOL_MAX
 from ticketing.base.changes import Insert
 from ticketing.base.house import House
 from ticketing.base.store import Store
@@ -21,7 +21,17 @@ from ticketing.events.model import TicketType
 from ticketing.events.store import event_record, ticket_type_record
 from ticketing.sales.model import Buyer, Customer, HoldWish, LineWish
 from ticketing.sales.store import allowance_name, guest_id
-from ticketing.schema.tables import ADMISSIONS, ALLOWANCES, EVENTS, ORDER_DETAILS, ORDERS, PAYMENTS, REFUNDS, TICKETS
+from ticketing.schema.tables import (
+    ADMISSIONS,
+    ALLOWANCES,
+    BLOCKS,
+    EVENTS,
+    ORDER_DETAILS,
+    ORDERS,
+    PAYMENTS,
+    REFUNDS,
+    TICKETS,
+)
 
 CUSTOMER: Mapping[str, str] = {"email": "ada@example.org", "first_name": "Ada", "last_name": "Lovelace"}
 EUROS_25 = 2500
@@ -257,9 +267,9 @@ async def _all(store: Store, table: Any) -> list[dict[str, Any]]:
 async def assert_books_balance(house: House, sale: Sale) -> None:
     """Nothing, where every place and every cent of the sale is accounted for:
 
-    quantity = available + held + sold for each ticket type, capacity likewise, each customer's balance is minus what the customer
-    has, every order that was paid has as many admissions as it ordered and no other order has any, no more went back than came
-    in, and payments and refunds add up to what their orders say.
+    quantity = available + in blocks + held + sold for each ticket type, capacity likewise, each customer's balance is minus what
+    the customer has, every order that was paid has as many admissions as it ordered and no other order has any, no more went back
+    than came in, and payments and refunds add up to what their orders say.
     """
     store = house.store
     orders = {row["order_id"]: row for row in await _all(store, ORDERS) if row["event_id"] == sale.event_id}
@@ -280,14 +290,23 @@ async def assert_books_balance(house: House, sale: Sale) -> None:
             taken[admission["ticket_id"]] += 1
             balances[allowance_name(house, orders[admission["order_id"]]["customer_email"])] += 1
 
+    blocks = await _all(store, BLOCKS)
+    spread: Counter[str] = Counter()
+    for block in blocks:
+        spread[block["origin_id"]] += block["places"]
+    out = Counter(block["origin_id"] for block in blocks)
     event = await store.get(EVENTS, (sale.event_id,))
     assert event is not None
+    assert event["blocks_left"] + out[sale.event_id] == BLOCKS_PER_POOL_MAX, "blocks of the event"
+    taken[sale.event_id] = sum(taken.values()) + spread[sale.event_id]
     started = POOL_MAX if event["capacity"] is None else event["capacity"]
-    assert event["capacity_available"] + sum(taken.values()) == started, "the event's capacity"
+    assert event["capacity_available"] + taken[sale.event_id] == started, "the event's capacity"
     for type_id in sale.ticket_types:
         ticket_type = await store.get(TICKETS, (type_id,))
         assert ticket_type is not None
-        assert ticket_type["quantity_available"] + taken[type_id] == ticket_type["quantity"], "a ticket type"
+        assert ticket_type["blocks_left"] + out[type_id] == BLOCKS_PER_POOL_MAX, "blocks of a ticket type"
+        left = ticket_type["quantity_available"] + spread[type_id]
+        assert left + taken[type_id] == ticket_type["quantity"], "a ticket type"
     for allowance in await _all(store, ALLOWANCES):
         if allowance["event_id"] == sale.event_id:
             assert allowance["balance"] == -balances[allowance["customer"]], "a customer's allowance"

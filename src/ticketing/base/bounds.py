@@ -68,6 +68,14 @@ CANCELLATION_HOURS_MAX: Final = 366 * 24
 CANCELLATION_FEE_BP_MAX: Final = 9_999
 """Basis points of what was paid. Who keeps all of it, does not let anybody cancel."""
 QUANTITY_MAX: Final = 10_000_000
+BLOCKS_PER_POOL_MAX: Final = 64
+"""So many parts of one pool are sold from at once: one partition of DynamoDB each, and few enough to be read with one call."""
+BLOCK_PLACES_MIN: Final = 4
+"""A smaller part is not worth the commit that takes it out: these places are sold from the pool itself."""
+BLOCK_PLACES_MAX: Final = 1_000
+"""What one process sells in about a second at most, and what has to be brought back where it stops."""
+BLOCKS_REST_SECONDS: Final = 2.0
+"""How long a process takes nothing out of a pool whose parts were brought back, so that who needed them whole finds them so."""
 
 # Sales
 ORDER_LINES_MAX: Final = 20

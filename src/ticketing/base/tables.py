@@ -26,13 +26,17 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One typed column. `check` is an SQL condition on it, `references` a table whose key it must name."""
+    """One typed column. `check` is an SQL condition on it, `references` a table whose key it must name.
+
+    `default` is what rows have that were stored before there was such a column.
+    """
 
     name: str
     kind: Kind = Kind.TEXT
     nullable: bool = False
     references: str | None = None
     check: str | None = None
+    default: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from ticketing.catalog.queries import PUBLIC_SECONDS, cards, find_events
 from ticketing.catalog.rules import event_shown
 from ticketing.catalog.store import read_used_categories
 from ticketing.catalog.structured import map_url, structured_data
+from ticketing.events.blocks import counted
 from ticketing.events.calendar import MEDIA, Dated, calendar_file, event_url, host_of
 from ticketing.events.model import ShownStatus
 from ticketing.events.store import read_categories, read_event, read_offer
@@ -92,10 +93,10 @@ async def get_event_page(request: Request, event_id: str, house: TheHouse, now: 
     offer = await read_offer(house.store, event_id)
     if offer is None or not offer.event.is_public:
         raise NotFound
-    event = offer.event
+    event, ticket_types = await counted(house.store, offer.event, offer.ticket_types)
     venue = None if event.venue_id is None else await read_venue(house.store, event.venue_id)
     categories = await read_categories(house.store, event.categories)
-    shown = event_shown(event, venue=venue, ticket_types=offer.ticket_types, now=now)
+    shown = event_shown(event, venue=venue, ticket_types=ticket_types, now=now)
     url = f"{house.settings.base_url}{house.settings.root_path}/events/{event.event_id}"
     return page(
         request,

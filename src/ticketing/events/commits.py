@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from ticketing.base.bounds import DEVICES_PER_EVENT_MAX
 from ticketing.base.changes import Change, Check, Give, Insert, Pool, Remove, Replace, Take
 from ticketing.base.tables import Record
+from ticketing.events.blocks import NO_BLOCKS
 from ticketing.events.listing import listing_record
 from ticketing.events.model import Category, CategoryMapping, Event, TicketType
 from ticketing.events.store import event_record, mapping_record, ticket_type_record
@@ -50,7 +51,7 @@ def replacement(
     """
     moved = after.capacity_available - before.capacity_available
     pools = {"capacity_available": moved} if moved else None
-    changes: list[Change] = [Replace(EVENTS, event_record(after), pools)]
+    changes: list[Change] = [Replace(EVENTS, event_record(after), pools, only_at=NO_BLOCKS)]
     if venue is not None:
         changes.append(Check(VENUES, (venue.venue_id,), venue.version))
     for category_id in before.categories:

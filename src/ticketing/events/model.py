@@ -41,7 +41,7 @@ class EventWish:
     """What an organizer says of an event. `categories` are ids; a `capacity` or `tickets_per_customer_max` of None is no limit.
 
     Buyers may cancel paid orders by themselves until `cancellation_hours` before the start (None: never) and get back what they
-    paid without `cancellation_fee_bp` basis points of it.
+    paid without `cancellation_fee_bp` basis points of it. With `spread_sale`, places are sold from blocks (`events/blocks.py`).
     """
 
     event_name: str
@@ -62,6 +62,7 @@ class EventWish:
     transfers_allowed: bool = True
     cancellation_hours: int | None = None
     cancellation_fee_bp: int = 0
+    spread_sale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ class Event:
     """What takes place. `categories` and `ticket_types` are ids, `ticket_types` in the order in which they are offered.
 
     `capacity_available` is a pool: what is left of `capacity`, or of POOL_MAX where `capacity` is None; below nothing where the
-    capacity was lowered under what is sold and held. It alone changes without a new `version`.
+    capacity was lowered under what is sold and held. It changes without a new `version`, and so does `blocks_out`: in how many
+    blocks more of it is.
     """
 
     event_id: str
@@ -98,6 +100,8 @@ class Event:
     transfers_allowed: bool = True
     cancellation_hours: int | None = None
     cancellation_fee_bp: int = 0
+    spread_sale: bool = False
+    blocks_out: int = 0
 
     @property
     def is_public(self) -> bool:
@@ -125,7 +129,7 @@ class TicketType:
     """A kind of ticket that an event sells; `ticket_type` is its name, `price` in minor units of the event's currency.
 
     `quantity_available` is a pool: what is left of `quantity`; below nothing where the quantity was lowered under what is sold
-    and held. It alone changes without a new `version`.
+    and held. It changes without a new `version`, and so does `blocks_out`: in how many blocks more of it is.
     """
 
     ticket_type_id: str
@@ -141,6 +145,7 @@ class TicketType:
     paused: bool
     created_date_time: datetime
     version: int
+    blocks_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import datetime
 
-from ticketing.base.bounds import EVENT_DURATION_MAX, POOL_MAX, TICKET_TYPES_PER_EVENT_MAX
+from ticketing.base.bounds import (
+    BLOCK_PLACES_MAX,
+    BLOCK_PLACES_MIN,
+    EVENT_DURATION_MAX,
+    POOL_MAX,
+    TICKET_TYPES_PER_EVENT_MAX,
+)
 from ticketing.base.errors import FieldError, Invalid, Kind, Refusal
 from ticketing.events.model import (
     Category,
@@ -151,9 +157,24 @@ def ticket_type_status(event: Event, ticket_type: TicketType, *, now: datetime) 
         return TicketTypeStatus.ENDED
     if ticket_type.paused or event.status is EventStatus.POSTPONED:
         return TicketTypeStatus.PAUSED
-    if ticket_type.quantity_available <= 0 or event.capacity_available <= 0:
+    if _is_gone(ticket_type.quantity_available, ticket_type.blocks_out) or _is_gone(
+        event.capacity_available, event.blocks_out
+    ):
         return TicketTypeStatus.SOLD_OUT
     return TicketTypeStatus.ON_SALE
+
+
+def _is_gone(left: int, blocks_out: int) -> bool:
+    return left <= 0 and not blocks_out  # what is in blocks comes back before anybody hears that nothing is left
+
+
+def block_places(left: int, *, blocks_out: int) -> int:
+    """How many places one more block takes out of a pool that has `left`, or is filled up with; 0 where it is not worth it.
+
+    A quarter of what would be each block's share, so that most of the pool stays where everybody finds it.
+    """
+    places = min(BLOCK_PLACES_MAX, left // (4 * (blocks_out + 1)))
+    return places if places >= BLOCK_PLACES_MIN else 0
 
 
 def capacity_pool(capacity: int | None) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ticketing.base.bounds import DEVICES_PER_EVENT_MAX
+from ticketing.base.bounds import BLOCKS_PER_POOL_MAX, DEVICES_PER_EVENT_MAX
 from ticketing.base.store import Page, Store
 from ticketing.base.tables import Record
 from ticketing.events.model import Category, CategoryMapping, Event, EventStatus, Offer, TicketType
@@ -40,6 +40,8 @@ def event_of(record: Record) -> Event:
         transfers_allowed=record["transfers_allowed"] is not False,
         cancellation_hours=record["cancellation_hours"],
         cancellation_fee_bp=record["cancellation_fee_bp"] or 0,
+        spread_sale=record["spread_sale"] is True,
+        blocks_out=BLOCKS_PER_POOL_MAX - record["blocks_left"],
     )
 
 
@@ -74,6 +76,8 @@ def event_record(event: Event) -> Record:
         "transfers_allowed": event.transfers_allowed,
         "cancellation_hours": event.cancellation_hours,
         "cancellation_fee_bp": event.cancellation_fee_bp,
+        "spread_sale": event.spread_sale,
+        "blocks_left": BLOCKS_PER_POOL_MAX,  # as a new event begins
     }
 
 
@@ -93,6 +97,7 @@ def ticket_type_of(record: Record) -> TicketType:
         paused=record["paused"],
         created_date_time=record["created_date_time"],
         version=record["version"],
+        blocks_out=BLOCKS_PER_POOL_MAX - record["blocks_left"],
     )
 
 
@@ -112,6 +117,7 @@ def ticket_type_record(ticket_type: TicketType) -> Record:
         "paused": ticket_type.paused,
         "created_date_time": ticket_type.created_date_time,
         "version": ticket_type.version,
+        "blocks_left": BLOCKS_PER_POOL_MAX,  # as a new one begins; a replacement leaves pools alone
     }
 
 

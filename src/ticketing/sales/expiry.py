@@ -10,17 +10,16 @@ from weakref import WeakKeyDictionary
 from ticketing.base.changes import Change, Give, Replace
 from ticketing.base.house import House
 from ticketing.base.store import Conflict, Store
+from ticketing.events.blocks import capacity_pool, ticket_pool
 from ticketing.events.store import read_event
 from ticketing.sales.model import Order
 from ticketing.sales.rules import expired, ran_out
 from ticketing.sales.store import (
     allowance_name,
     allowance_pool,
-    capacity_pool,
     order_record,
     page_of_run_out_holds,
     read_order,
-    ticket_pool,
 )
 from ticketing.schema.facts import happened
 from ticketing.schema.tables import HOLD_SHARDS, ORDERS

@@ -12,7 +12,7 @@ from ticketing.base.ids import from_int
 from ticketing.base.store import Page, Range, Store
 from ticketing.base.tables import Record
 from ticketing.sales.model import Customer, Order, OrderLine, PaymentStatus
-from ticketing.schema.tables import ALLOWANCES, EVENTS, HOLD_SHARDS, ORDERS, TICKETS, index
+from ticketing.schema.tables import ALLOWANCES, HOLD_SHARDS, ORDERS, index
 
 LINES_READ_MAX = 100
 
@@ -123,16 +123,6 @@ async def run_out_holds(store: Store, *, now: datetime, limit: int) -> list[str]
     """Ids of the first orders of each shard, up to `limit` of each, whose hold ran out by `now`, as the index has it."""
     pages = [await page_of_run_out_holds(store, shard, now=now, limit=limit, cursor=None) for shard in HOLD_SHARDS]
     return [record["order_id"] for page in pages for record in page.records]
-
-
-def ticket_pool(ticket_type_id: str) -> Pool:
-    """What is left of a ticket type."""
-    return Pool(TICKETS, (ticket_type_id,), "quantity_available")
-
-
-def capacity_pool(event_id: str) -> Pool:
-    """What is left of an event's capacity."""
-    return Pool(EVENTS, (event_id,), "capacity_available")
 
 
 def allowance_pool(event_id: str, customer: str) -> Pool:

@@ -6,6 +6,7 @@ are both made from these declarations.
 
 from typing import Final
 
+from ticketing.base.bounds import BLOCKS_PER_POOL_MAX
 from ticketing.base.tables import Column, Index, Kind, Table
 
 TEXT, INTEGER, BOOLEAN, TIME, JSON, POOL = (
@@ -207,6 +208,8 @@ EVENTS: Final = Table(
         Column("transfers_allowed", BOOLEAN, nullable=True),  # null: as if true
         Column("cancellation_hours", INTEGER, nullable=True, check="cancellation_hours >= 0"),
         Column("cancellation_fee_bp", INTEGER, nullable=True, check="cancellation_fee_bp between 0 and 9999"),
+        Column("spread_sale", BOOLEAN, nullable=True),  # whether places are sold from blocks; null: as if false
+        Column("blocks_left", POOL, default=BLOCKS_PER_POOL_MAX),  # how many more blocks its capacity may be in
     ),
     indexes=(
         Index("events_public", "events", "public_shard", ("start_date_time",), "What takes place, by date?"),
@@ -308,9 +311,24 @@ TICKETS: Final = Table(
         Column("paused", BOOLEAN),
         Column("created_date_time", TIME),
         VERSION,
+        Column("blocks_left", POOL, default=BLOCKS_PER_POOL_MAX),  # how many more blocks its places may be in
     ),
     indexes=(Index("tickets_by_event", "tickets", "event_id", ("created_date_time",), "What does this event sell?"),),
 )
+
+BLOCKS: Final = Table(
+    "blocks",
+    "Blocks",
+    ("block_id",),
+    (
+        Column("block_id"),  # "<id of event or ticket type>.<its version>.<number>", as `events/blocks.py` makes it
+        Column("origin_id"),  # the event or the ticket type out of whose pool the places are
+        Column("places", POOL),
+        VERSION,  # 1 while it is sold from, 2 once it is closed
+    ),
+    sorted_keys=False,
+)
+"""Places of a pool that were taken out of it, so that many may sell at once (docs/decisions/0018)."""
 
 # payments ------------------------------------------------------------------------------------------------------------
 
@@ -638,6 +656,7 @@ TABLES: Final = (
     EVENT_CATEGORY_MAPPING,
     LISTINGS,
     TICKETS,
+    BLOCKS,
     ORDERS,
     ORDER_DETAILS,
     PAYMENTS,

@@ -93,7 +93,7 @@ async def change_category(
             raise
         return replace(changed, version=category.version + 1)
 
-    return await in_rounds(attempt)
+    return await in_rounds(house.store, attempt)
 
 
 async def delete_category(house: House, who: Principal, category_id: str, *, expected: int | None) -> None:
@@ -115,4 +115,4 @@ async def delete_category(house: House, who: Principal, category_id: str, *, exp
             )
         )
 
-    await in_rounds(attempt)
+    await in_rounds(house.store, attempt)

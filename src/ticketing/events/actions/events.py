@@ -49,7 +49,7 @@ async def create_event(house: House, who: Principal, wish: EventWish, *, keep: K
         await commit_once(house, (*keep(event), *insertion(event, venue=venue, categories=categories)))
         return event
 
-    return await in_rounds(attempt)
+    return await in_rounds(house.store, attempt)
 
 
 async def visible_event(house: House, who: Principal, event_id: str) -> Event:
@@ -98,7 +98,7 @@ async def change_event(
         await house.store.commit(_replacement(event, changed, around))
         return replace(changed, version=event.version + 1)
 
-    return await in_rounds(attempt)
+    return await in_rounds(house.store, attempt)
 
 
 async def move_event(
@@ -132,7 +132,7 @@ async def move_event(
         await commit_once(house, (*keep(moved), *_replacement(event, decided, around), *told))
         return moved
 
-    return await in_rounds(attempt)
+    return await in_rounds(house.store, attempt)
 
 
 async def delete_event(house: House, who: Principal, event_id: str, *, expected: int | None) -> None:
@@ -151,7 +151,7 @@ async def delete_event(house: House, who: Principal, event_id: str, *, expected:
                 raise EventInUse from conflict  # a door device was made for it
             raise
 
-    await in_rounds(attempt)
+    await in_rounds(house.store, attempt)
 
 
 async def _venue(house: House, venue_id: str | None) -> Venue | None:

@@ -5,18 +5,19 @@ from typing import TypeVar
 
 from ticketing.base.bounds import DECISION_ROUNDS_MAX
 from ticketing.base.errors import ChangedMeanwhile
-from ticketing.base.store import Busy, Conflict
+from ticketing.base.store import Busy, Conflict, Store
+from ticketing.events.blocks import came_back
 
 Done = TypeVar("Done")
 
 
-async def in_rounds(attempt: Callable[[], Awaitable[Done]]) -> Done:
-    """What `attempt` does; it reads, decides and commits anew where what it had read was changed. Raises Busy."""
+async def in_rounds(store: Store, attempt: Callable[[], Awaitable[Done]]) -> Done:
+    """What `attempt` does; it reads, decides and commits anew where what it had read was changed, or was in blocks. Raises Busy."""
     for _round in range(DECISION_ROUNDS_MAX):
         try:
             return await attempt()
-        except Conflict:
-            continue
+        except Conflict as conflict:
+            await came_back(store, conflict)
     raise Busy
 
 

@@ -12,6 +12,7 @@ from ticketing.base.house import House
 from ticketing.base.once import Keep, commit_once
 from ticketing.events.actions.events import own_event, visible_event
 from ticketing.events.actions.rounds import in_rounds, refuse_unseen
+from ticketing.events.blocks import NO_BLOCKS, blocks_of, ticket_pool
 from ticketing.events.model import Event, TicketType, TicketTypeWish
 from ticketing.events.rules import (
     changed_ticket_type,
@@ -51,13 +52,13 @@ async def create_ticket_type(
             house,
             (
                 *keep(offered),
-                Replace(EVENTS, event_record(changed)),
+                Replace(EVENTS, event_record(changed), only_at=NO_BLOCKS),
                 Insert(TICKETS, ticket_type_record(ticket_type)),
             ),
         )
         return offered
 
-    return await in_rounds(attempt)
+    return await in_rounds(house.store, attempt)
 
 
 async def visible_ticket_type(house: House, who: Principal, ticket_type_id: str) -> Offered:
@@ -104,10 +105,10 @@ async def change_ticket_type(
         changed = changed_ticket_type(event, ticket_type, amend(ticket_type_wish_of(event, ticket_type)))
         moved = changed.quantity - ticket_type.quantity
         pools = {"quantity_available": moved} if moved else None
-        await house.store.commit((Replace(TICKETS, ticket_type_record(changed), pools),))
+        await house.store.commit((Replace(TICKETS, ticket_type_record(changed), pools, only_at=NO_BLOCKS),))
         return Offered(event, replace(changed, version=ticket_type.version + 1))
 
-    return await in_rounds(attempt)
+    return await in_rounds(house.store, attempt)
 
 
 async def delete_ticket_type(
@@ -122,13 +123,18 @@ async def delete_ticket_type(
 
     async def attempt() -> None:
         offered = await own_ticket_type(house, who, ticket_type_id)
+        if offered.ticket_type.blocks_out:  # whether all of it is left can be seen once it is in one place
+            await blocks_of(house.store).bring_back(house.store, ticket_pool(ticket_type_id))
+            offered = await own_ticket_type(house, who, ticket_type_id)
         event, ticket_type = offered.event, offered.ticket_type
         refuse_unseen(expected, ticket_type.version)
         refuse_ticket_type_deletion(ticket_type)
         without = event_without(event, ticket_type_id, now=now)
-        await house.store.commit((Replace(EVENTS, event_record(without)), _withdrawal(event, ticket_type)))
+        await house.store.commit(
+            (Replace(EVENTS, event_record(without), only_at=NO_BLOCKS), _withdrawal(event, ticket_type))
+        )
 
-    await in_rounds(attempt)
+    await in_rounds(house.store, attempt)
 
 
 def _withdrawal(event: Event, ticket_type: TicketType) -> Change:
@@ -138,5 +144,5 @@ def _withdrawal(event: Event, ticket_type: TicketType) -> Change:
         TICKETS,
         ticket_type_record(replace(ticket_type, quantity=0)),
         pools={"quantity_available": -ticket_type.quantity},
-        only_at={"quantity_available": ticket_type.quantity},
+        only_at={"quantity_available": ticket_type.quantity, **NO_BLOCKS},
     )

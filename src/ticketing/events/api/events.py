@@ -30,6 +30,7 @@ from ticketing.events.api.common import (
 )
 from ticketing.events.api.ticket_types import TicketTypeShown
 from ticketing.events.api.ticket_types import rendered as rendered_ticket_type
+from ticketing.events.blocks import counted
 from ticketing.events.model import Event, EventWish, ShownStatus
 from ticketing.events.rules import cancelled_event, postponed_event, published_event, shown_status
 from ticketing.events.store import read_categories, read_ticket_types
@@ -82,6 +83,10 @@ class EventBody(Body):
     cancellation_fee_bp: Annotated[
         CancellationFee, Field(description="what is kept of it then, in basis points", examples=[1000])
     ] = 0
+    spread_sale: Annotated[
+        bool,
+        Field(description="for a rush on DynamoDB: sells from many parts of the places at once; best before the sale"),
+    ] = False
 
     def wish(self) -> EventWish:
         """The same, as actions take it."""
@@ -109,13 +114,14 @@ class EventPatch(Body):
     transfers_allowed: bool | None = None
     cancellation_hours: CancellationHours | None = None
     cancellation_fee_bp: CancellationFee | None = None
+    spread_sale: bool | None = None
 
     @model_validator(mode="after")
     def _required_stay(self) -> "EventPatch":
         return refuse_null(
             self,
             *("event_name", "description", "start_date_time", "end_date_time", "categories", "tags"),
-            *("external_links", "timezone", "currency", "transfers_allowed", "cancellation_fee_bp"),
+            *("external_links", "timezone", "currency", "transfers_allowed", "cancellation_fee_bp", "spread_sale"),
         )
 
     def amend(self, wish: EventWish) -> EventWish:
@@ -149,6 +155,7 @@ class EventShown(Shown):
     transfers_allowed: bool
     cancellation_hours: int | None
     cancellation_fee_bp: int
+    spread_sale: bool
     created_date_time: str
     last_updated_date_time: str
 
@@ -178,6 +185,7 @@ def rendered(event: Event, *, now: datetime) -> dict[str, Any]:
         "transfers_allowed": event.transfers_allowed,
         "cancellation_hours": event.cancellation_hours,
         "cancellation_fee_bp": event.cancellation_fee_bp,
+        "spread_sale": event.spread_sale,
         "created_date_time": shown(event.created_date_time),
         "last_updated_date_time": shown(event.last_updated_date_time),
     }
@@ -201,7 +209,7 @@ async def expanded(house: House, event: Event, asked: frozenset[str], *, now: da
         venue = None if event.venue_id is None else await read_venue(house.store, event.venue_id)
         body["venue"] = None if venue is None else rendered_venue(venue)
     if "ticket_types" in asked:
-        ticket_types = await read_ticket_types(house.store, event)
+        event, ticket_types = await counted(house.store, event, await read_ticket_types(house.store, event))
         body["ticket_types"] = [rendered_ticket_type(event, ticket_type, now=now) for ticket_type in ticket_types]
     if "categories" in asked:
         categories = await read_categories(house.store, event.categories)

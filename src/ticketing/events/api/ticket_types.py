@@ -16,6 +16,7 @@ from ticketing.events.actions import ticket_types as actions
 from ticketing.events.actions.events import visible_event
 from ticketing.events.actions.ticket_types import Offered
 from ticketing.events.api.common import AtMost, Cursor, Limit, Quantity, plain, shown_or_none
+from ticketing.events.blocks import counted
 from ticketing.events.model import Event, TicketType, TicketTypeStatus, TicketTypeWish
 from ticketing.events.rules import ticket_type_status
 from ticketing.events.store import read_ticket_types
@@ -147,7 +148,9 @@ async def get_ticket_types(
     """For anyone; those of a draft for its organizer only. In the order of the event."""
     event = await visible_event(house, who, event_id)
     page, next_cursor = _page(event.ticket_types, limit=limit_of(limit), cursor=cursor)
-    ticket_types = await read_ticket_types(house.store, replace(event, ticket_types=page))
+    event, ticket_types = await counted(
+        house.store, event, await read_ticket_types(house.store, replace(event, ticket_types=page))
+    )
     body = listed_from([rendered(event, ticket_type, now=now) for ticket_type in ticket_types], next_cursor)
     return respond(Answer(200, body))
 
@@ -165,7 +168,8 @@ def _page(offered: tuple[str, ...], *, limit: int, cursor: str | None) -> tuple[
 async def get_ticket_type(request: Request, ticket_type_id: str, who: Who, house: TheHouse, now: Now) -> Response:
     """For anyone; one of a draft for its organizer only."""
     offered = await actions.visible_ticket_type(house, who, ticket_type_id)
-    return reply(request, _rendered_offered(offered, now=now), version=offered.ticket_type.version)
+    event, (ticket_type,) = await counted(house.store, offered.event, [offered.ticket_type])
+    return reply(request, rendered(event, ticket_type, now=now), version=ticket_type.version)
 
 
 @routes.patch("/ticket-types/{ticket_type_id}", response_model=TicketTypeShown, summary="Change a ticket type")

@@ -11,15 +11,14 @@ from ticketing.base.changes import Change, Give, Insert, Take
 from ticketing.base.errors import NotFound
 from ticketing.base.house import House
 from ticketing.base.store import Conflict
+from ticketing.events.blocks import capacity_pool, ticket_pool
 from ticketing.events.model import Event
 from ticketing.events.store import read_event
 from ticketing.sales.model import Order, PaymentStatus
 from ticketing.sales.store import (
     allowance_name,
     allowance_pool,
-    capacity_pool,
     read_order,
-    ticket_pool,
 )
 from ticketing.schema.facts import happened
 from ticketing.schema.tables import ADMISSIONS

@@ -1,16 +1,17 @@
 """An order is placed: its places are held, or it is complete at once where it costs nothing."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from ticketing.accounts.model import Principal
 from ticketing.accounts.permissions import Right, demand_own
 from ticketing.base.bounds import POOL_MAX
-from ticketing.base.changes import Change, Insert, Take
+from ticketing.base.changes import Change, Insert, Pool, Take
 from ticketing.base.errors import FieldError, Invalid, Refusal
 from ticketing.base.house import House
 from ticketing.base.once import Keep, commit_once
 from ticketing.base.store import Busy, Conflict
+from ticketing.events.blocks import Blocks, blocks_of, came_back, capacity_pool, ticket_pool
 from ticketing.events.model import Offer
 from ticketing.sales import rules
 from ticketing.sales.actions.common import (
@@ -27,19 +28,21 @@ from ticketing.sales.store import (
     allowance_name,
     allowance_pool,
     allowance_record,
-    capacity_pool,
     guest_id,
     guest_record,
     line_record,
     order_record,
-    ticket_pool,
 )
 from ticketing.schema.tables import (
     ALLOWANCES,
+    BLOCKS,
     ORDER_DETAILS,
     ORDERS,
     USERS,
 )
+
+TURNS_AT_BLOCKS: Final = 3
+"""How often an order tries the blocks of its process before it goes to the pool itself, where it waits for all other processes."""
 
 
 def buyer_of(house: House, who: Principal, customer: Customer | None, *, language: str | None = None) -> Buyer:
@@ -65,7 +68,7 @@ async def place_hold(house: House, wish: HoldWish, buyer: Buyer, *, keep: Keep[O
     """The order is stored, its places taken. Raises the refusals of `rules.decide_hold`, then LimitPerCustomer, SoldOut, Busy.
 
     The offer may be one that was read before: the commit insists on its versions, and a refusal is told from a fresh one only.
-    What is short is told after every hold that ran out gave its places back, from what is left then.
+    What is short is told after every hold that ran out gave its places back and every block is back, from what is left then.
     """
     store = house.store
     offers = offers_of(store)
@@ -75,7 +78,7 @@ async def place_hold(house: House, wish: HoldWish, buyer: Buyer, *, keep: Keep[O
         offer = await offers.read(store, wish.event_id)
     order_id = house.new_id("ord", now)
     short = False
-    for _ in range(ROUNDS_MAX):
+    for turn in range(ROUNDS_MAX):
         try:
             held = rules.decide_hold(
                 wish, offer, buyer, order_id=order_id, hold_seconds=house.settings.hold_seconds, now=now
@@ -89,14 +92,23 @@ async def place_hold(house: House, wish: HoldWish, buyer: Buyer, *, keep: Keep[O
         if short:
             await _refuse_short(house, held, offer, buyer)
         order = held.order
+        blocks = None
+        if offer.event.spread_sale and turn < TURNS_AT_BLOCKS:
+            blocks = await _prepared(house, offer, order)
         try:
-            await commit_once(house, (*keep(order), *_hold_changes(house, held, offer, buyer, offers, now=now)))
+            await commit_once(house, (*keep(order), *_hold_changes(house, held, offer, buyer, offers, blocks, now=now)))
         except Conflict as conflict:
             if conflict.change.table is USERS:
                 offers.remember_guest(buyer.user_id)
-            short = is_short(conflict)
+            if conflict.change.table is BLOCKS:
+                short = False
+                if not blocks_of(store).missed(conflict):
+                    continue  # it was used up, which says nothing about the offer
+            else:
+                short = is_short(conflict)
             if short:
                 await expire_holds(house, now=now)
+                await came_back(store, conflict)
             offer, fresh = await offers.read(store, wish.event_id), True
             continue
         if buyer.account_user_id is None:
@@ -105,10 +117,33 @@ async def place_hold(house: House, wish: HoldWish, buyer: Buyer, *, keep: Keep[O
     raise Busy
 
 
+async def _prepared(house: House, offer: Offer, order: Order) -> Blocks:
+    """The blocks of this process, from which this order can be taken if there is a point in it. Raises Busy."""
+    blocks, store = blocks_of(house.store), house.store
+    versions = {ticket_type.ticket_type_id: ticket_type.version for ticket_type in offer.ticket_types}
+    event = offer.event
+    await blocks.prepare(store, capacity_pool(event.event_id), order.ticket_count, version=event.version)
+    for line in order.lines:
+        type_id = line.ticket_type_id
+        await blocks.prepare(store, ticket_pool(type_id), line.quantity, version=versions[type_id])
+    return blocks
+
+
 def _hold_changes(
-    house: House, held: rules.Held, offer: Offer, buyer: Buyer, offers: Offers, *, now: datetime
+    house: House,
+    held: rules.Held,
+    offer: Offer,
+    buyer: Buyer,
+    offers: Offers,
+    blocks: Blocks | None,
+    *,
+    now: datetime,
 ) -> tuple[Change, ...]:
-    """The commit of a hold, in the order of its refusals: the customer's limit, the event's capacity, the ticket types."""
+    """The commit of a hold, in the order of its refusals: the customer's limit, the event's capacity, the ticket types.
+
+    Places come out of `blocks` as far as those are open, out of the pools themselves otherwise.
+    """
+    take = _take if blocks is None else blocks.take
     order = held.order
     event_id = order.event_id
     versions = {ticket_type.ticket_type_id: ticket_type.version for ticket_type in offer.ticket_types}
@@ -119,11 +154,11 @@ def _hold_changes(
             down_to=-POOL_MAX if held.limit is None else -held.limit,
             initial=allowance_record(event_id, buyer.allowance),
         ),
-        Take(capacity_pool(event_id), order.ticket_count, version=offer.event.version),
+        take(capacity_pool(event_id), order.ticket_count, version=offer.event.version),
     ]
     for line in order.lines:
         type_id = line.ticket_type_id
-        changes.append(Take(ticket_pool(type_id), line.quantity, version=versions[type_id]))
+        changes.append(take(ticket_pool(type_id), line.quantity, version=versions[type_id]))
     if buyer.account_user_id is None and not offers.knows_guest(buyer.user_id):
         changes.append(Insert(USERS, guest_record(buyer.user_id, buyer.customer, now=now)))
     changes.append(Insert(ORDERS, order_record(order)))
@@ -135,8 +170,12 @@ def _hold_changes(
     return tuple(changes)
 
 
+def _take(pool: Pool, count: int, *, version: int) -> Take:
+    return Take(pool, count, version=version)
+
+
 async def _refuse_short(house: House, held: rules.Held, offer: Offer, buyer: Buyer) -> None:
-    """Nothing, where all can be had as `offer` was just read. Raises LimitPerCustomer, then SoldOut."""
+    """Nothing, where all can be had as `offer` was just read, or some of it is in blocks. Raises LimitPerCustomer, then SoldOut."""
     order = held.order
     if held.limit is not None:
         allowance = await house.store.get(ALLOWANCES, (order.event_id, buyer.allowance))
@@ -148,12 +187,13 @@ async def _refuse_short(house: House, held: rules.Held, offer: Offer, buyer: Buy
                 left=left,
                 tickets_per_customer_max=held.limit,
             )
-    if offer.event.capacity_available < order.ticket_count:
+    if offer.event.capacity_available < order.ticket_count and not offer.event.blocks_out:
         raise _sold_out(offer.event.capacity_available)
-    left_of = {ticket_type.ticket_type_id: ticket_type.quantity_available for ticket_type in offer.ticket_types}
+    types = {ticket_type.ticket_type_id: ticket_type for ticket_type in offer.ticket_types}
     for line in order.lines:
-        if left_of[line.ticket_type_id] < line.quantity:
-            raise _sold_out(left_of[line.ticket_type_id], ticket_type_id=line.ticket_type_id)
+        ticket_type = types[line.ticket_type_id]
+        if ticket_type.quantity_available < line.quantity and not ticket_type.blocks_out:
+            raise _sold_out(ticket_type.quantity_available, ticket_type_id=line.ticket_type_id)
 
 
 def _sold_out(left: int, **facts: Any) -> SoldOut:

@@ -8,6 +8,7 @@ from ticketing.base.changes import Change, Check, Insert, Replace, Take
 from ticketing.base.house import House
 from ticketing.base.once import Keep, commit_once, keep_nothing
 from ticketing.base.store import Busy, Conflict
+from ticketing.events.blocks import came_back, capacity_pool, ticket_pool
 from ticketing.events.model import Event
 from ticketing.payments.model import Payment, PaymentMethod, PaymentState, TestOutcome
 from ticketing.payments.rules import (
@@ -39,10 +40,8 @@ from ticketing.sales.store import (
     allowance_name,
     allowance_pool,
     allowance_record,
-    capacity_pool,
     order_record,
     read_order,
-    ticket_pool,
 )
 from ticketing.schema.tables import (
     EVENTS,
@@ -179,7 +178,7 @@ async def _settle_once(
             return result
         except Conflict as conflict:
             _refuse_used(conflict)
-            if not is_short(conflict):
+            if not is_short(conflict) or await came_back(house.store, conflict):
                 return None
         if not swept:  # what others held too long may be what this order lacks
             await expire_holds(house, now=now)

@@ -61,6 +61,8 @@ def lacking(table: Table, column: Column) -> Value:
     """What is read where an item lacks the attribute of this column: null where it may be, else what changes nothing."""
     if column.nullable:
         return None
+    if column.default is not None:
+        return column.default
     return _LACKING_HERE.get((table.name, column.name), _LACKING[column.kind])
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ticketing.base.bounds import API_KEYS_PER_USER_MAX, DEVICES_PER_EVENT_MAX, POOL_MAX
+from ticketing.base.bounds import API_KEYS_PER_USER_MAX, BLOCKS_PER_POOL_MAX, DEVICES_PER_EVENT_MAX, POOL_MAX
 
 CLOCKS_APART_SECONDS: Final = 60
 """Times of rows are those of the processes that wrote them, taken when a request came: what lies closer together than this may have
@@ -17,6 +17,7 @@ happened in either order."""
 BOUNDS: Final[Mapping[str, int]] = {
     "pool_max": POOL_MAX,
     "devices_max": DEVICES_PER_EVENT_MAX,
+    "blocks_max": BLOCKS_PER_POOL_MAX,
     "api_keys_max": API_KEYS_PER_USER_MAX,
     "apart": CLOCKS_APART_SECONDS,
 }
@@ -38,6 +39,8 @@ HAS_TICKETS: Final = "('completed', 'partially_refunded', 'refunded')"
 # Places that somebody has: the lines of orders that wait for their payment, and admissions whose place was not given back.
 _HELD: Final = "orders join order_details using (order_id) where orders.payment_status = 'pending'"
 _SOLD: Final = "admissions where holds_place"
+# Places that were taken out of a pool, to be sold from there.
+_IN_BLOCKS: Final = "select origin_id, sum(places) as places, count(*) as count from blocks group by origin_id"
 
 
 def _within(seconds: str, *, later: str, earlier: str) -> str:
@@ -49,27 +52,50 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     # places ----------------------------------------------------------------------------------------------------------
     Invariant(
         "ticket_type_places",
-        "What is left of a ticket type, held and sold is its quantity.",
+        "What is left of a ticket type, in blocks, held and sold is its quantity.",
         f"""
         with held as (select ticket_id, sum(quantity) as places from {_HELD} group by ticket_id),
-             sold as (select ticket_id, count(*) as places from {_SOLD} group by ticket_id)
-        select ticket_id, format('%d are left, %d held and %d sold, which is not its quantity of %d',
-          quantity_available, coalesce(held.places, 0), coalesce(sold.places, 0), quantity)
+             sold as (select ticket_id, count(*) as places from {_SOLD} group by ticket_id),
+             out as ({_IN_BLOCKS})
+        select ticket_id, format('%d are left, %d in blocks, %d held and %d sold, which is not its quantity of %d',
+          quantity_available, coalesce(out.places, 0), coalesce(held.places, 0), coalesce(sold.places, 0), quantity)
         from tickets left join held using (ticket_id) left join sold using (ticket_id)
-        where quantity_available + coalesce(held.places, 0) + coalesce(sold.places, 0) <> quantity
+          left join out on origin_id = ticket_id
+        where quantity_available + coalesce(out.places, 0) + coalesce(held.places, 0) + coalesce(sold.places, 0) <> quantity
         """,
     ),
     Invariant(
         "event_places",
-        "What is left of an event's capacity, held and sold is its capacity.",
+        "What is left of an event's capacity, in blocks, held and sold is its capacity.",
         f"""
         with held as (select event_id, sum(quantity) as places from {_HELD} group by event_id),
-             sold as (select event_id, count(*) as places from {_SOLD} group by event_id)
-        select event_id, format('%d are left, %d held and %d sold, which is not its capacity of %s',
-          capacity_available, coalesce(held.places, 0), coalesce(sold.places, 0),
+             sold as (select event_id, count(*) as places from {_SOLD} group by event_id),
+             out as ({_IN_BLOCKS})
+        select event_id, format('%d are left, %d in blocks, %d held and %d sold, which is not its capacity of %s',
+          capacity_available, coalesce(out.places, 0), coalesce(held.places, 0), coalesce(sold.places, 0),
           coalesce(capacity, 'no limit (' || :pool_max || ')'))
         from events left join held using (event_id) left join sold using (event_id)
-        where capacity_available + coalesce(held.places, 0) + coalesce(sold.places, 0) <> coalesce(capacity, :pool_max)
+          left join out on origin_id = event_id
+        where capacity_available + coalesce(out.places, 0) + coalesce(held.places, 0) + coalesce(sold.places, 0)
+          <> coalesce(capacity, :pool_max)
+        """,
+    ),
+    Invariant(
+        "blocks",
+        "How many more blocks a pool may be in goes by those that are out, each opened since its event or type was last changed.",
+        f"""
+        with out as ({_IN_BLOCKS}),
+             origins as (
+               select event_id as origin_id, blocks_left, version from events
+               union all select ticket_id, blocks_left, version from tickets
+             )
+        select origin_id, format('may be in %d more blocks and is in %d, which is not %d in all',
+          blocks_left, coalesce(out.count, 0), :blocks_max)
+        from origins left join out using (origin_id) where blocks_left + coalesce(out.count, 0) <> :blocks_max
+        union all
+        select block_id, format('has %d places of %s, which is not its event or type as it stands', places, blocks.origin_id)
+        from blocks left join origins using (origin_id)
+        where origins.version is null or block_id not glob origin_id || '.' || origins.version || '.*' or places < 0
         """,
     ),
     Invariant(

@@ -57,6 +57,8 @@ def _column(column: Column, references: dict[str, Table], dialect: Dialect) -> s
     words = [f"  {column.name} {dialect.types[column.kind]}"]
     if not column.nullable:
         words.append("not null")
+    if column.default is not None:
+        words.append(f"default {column.default}")
     if column.references is not None:
         words.append(f"references {column.references} ({references[column.references].key[0]})")
     if column.check is not None:
