@@ -1,7 +1,7 @@
 """Where mailed links lead in a browser: nothing happens before a button is pressed."""
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
@@ -92,11 +92,15 @@ async def test_an_address_is_proven_on_the_links_page_by_who_is_logged_in(api: A
     login = await api.post("/v1/sessions", {"email": "ada@example.org", "password": PASSWORD})
     path = await link_in_mail(api, "/v1/users/me/email-proof", token=login.json()["token"])
 
-    stranger = await press(browser, path)
+    stranger = await browser.get(path)
+    by_nobody = await browser.post(path)
     browser.cookies.set("session", login.json()["token"])
     own = await press(browser, path)
 
-    assert (stranger.status_code, own.status_code) == (422, 303)
+    back = urlencode({"next": path})
+    assert (stranger.headers["location"], by_nobody.headers["location"]) == (f"/login?{back}", f"/login?{back}")
+    assert stranger.headers["referrer-policy"] == "no-referrer"
+    assert own.status_code == 303
     assert (await me(browser, api))["email_proven"] is True
 
 

@@ -16,6 +16,7 @@ from ticketing.accounts.links import TOKEN_LENGTH_MAX
 from ticketing.accounts.model import ApiKey, ApiKeyWish, Purpose, Scope, Session, User, UserType, UserWish
 from ticketing.accounts.passwords import ThePasswords, common_passwords
 from ticketing.accounts.permissions import Right, demand_own
+from ticketing.accounts.rules import as_described
 from ticketing.accounts.store import api_key_of, user_of
 from ticketing.base.bounds import (
     PAGE_LIMIT,
@@ -202,23 +203,11 @@ def described(wish: UserWish) -> dict[str, Any]:
     }
 
 
-def wish_of(user: User) -> UserWish:
-    """What the user says now."""
-    return UserWish(
-        email=user.email,
-        username=user.username,
-        first_name=user.first_name,
-        last_name=user.last_name,
-        phone=user.phone,
-        address=user.address,
-    )
-
-
 def rendered(user: User) -> dict[str, Any]:
     """A user as JSON. The password never leaves."""
     return {
         "user_id": user.user_id,
-        **described(wish_of(user)),
+        **described(as_described(user)),
         "user_type": user.user_type.value,
         "organizer_requested": user.organizer_requested,
         "email_proven": user.email_proven_at is not None,
@@ -420,7 +409,7 @@ async def patch_me(
     user = demand_own(who, Right.CHANGE_OWN_ACCOUNT)
     refuse_changed(expected_version(request), user.version)
     changes = body.model_dump(exclude_unset=True, exclude={"password", "current_password"})
-    wish = UserWish(**(described(wish_of(user)) | changes))
+    wish = UserWish(**(described(as_described(user)) | changes))
     if body.password is None:
         changed = await actions.change_account(house, user, wish)
         return reply(request, rendered(changed), version=changed.version)

@@ -16,11 +16,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from ticketing.accounts.actions import ROUNDS_MAX, LoggedIn
-from ticketing.accounts.model import Link, Principal, Purpose, Session, User
+from ticketing.accounts.actions import ROUNDS_MAX, LoggedIn, sign_up
+from ticketing.accounts.model import Link, Principal, Purpose, Session, User, UserWish
 from ticketing.accounts.passwords import Passwords, common_passwords
 from ticketing.accounts.permissions import Right, demand_own
 from ticketing.accounts.rules import (
+    EmailTaken,
     LinkOver,
     link_places,
     link_stands,
@@ -42,6 +43,7 @@ from ticketing.accounts.store import (
 from ticketing.base.bounds import SESSION_LASTS
 from ticketing.base.changes import Change, Check, Claim, Insert, Remove, Replace
 from ticketing.base.house import House, Keys, secret_hash
+from ticketing.base.once import Keep, commit_once
 from ticketing.base.store import Busy, Conflict
 from ticketing.schema.facts import happened
 from ticketing.schema.tables import API_KEYS, LINKS, SESSIONS, USERS
@@ -86,6 +88,31 @@ async def ask_link(house: House, email: str, purpose: Purpose, *, language: str,
         with suppress(Conflict):  # somebody took the place: look for another
             await house.store.commit((Claim(LINKS, link_record(link), now), *told))
             return
+
+
+async def sign_up_by_mail(
+    house: House,
+    passwords: Passwords,
+    wish: UserWish,
+    *,
+    password: str,
+    language: str,
+    keep: Keep[None],
+    now: datetime,
+) -> None:
+    """There is an account with this address, and a mail on its way to it: how to prove the address, or how to log in where there was one.
+
+    Who asks hears the same in both cases, after the same work. Raises Invalid for an easy password, Busy.
+    """
+    refuse_easy_password(password, common=common_passwords(), email=wish.email, username=wish.username)
+    purpose = Purpose.VERIFY
+    try:
+        await sign_up(house, passwords, wish, password=password, keep=lambda _: keep(None), now=now)
+    except EmailTaken:
+        purpose = Purpose.LOGIN
+        await passwords.hashed(password)
+        await commit_once(house, keep(None))
+    await ask_link(house, wish.email, purpose, language=language, now=now)
 
 
 async def log_in_by_link(house: House, passwords: Passwords, token: str, *, now: datetime) -> LoggedIn:

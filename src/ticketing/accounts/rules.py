@@ -111,6 +111,19 @@ def changed_user(user: User, wish: UserWish) -> User:
     )
 
 
+def as_described(user: User, **changes: str) -> UserWish:
+    """What the user says now, but for these changes."""
+    said = UserWish(
+        email=user.email,
+        username=user.username,
+        first_name=user.first_name,
+        last_name=user.last_name,
+        phone=user.phone,
+        address=user.address,
+    )
+    return replace(said, **changes)
+
+
 def name_parts(name: str) -> tuple[str, str]:
     """First and last name of a name in one field: the last word is the last name, unless it is the only one."""
     first, _, last = name.rpartition(" ")

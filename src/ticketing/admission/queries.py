@@ -1,6 +1,6 @@
 """Views of admissions: one ticket, the events that a user attends, the attendees of an event."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -99,10 +99,15 @@ async def handed_to(store: Store, admission: Admission, *, held_by: str | None) 
 
 @dataclass(frozen=True, slots=True)
 class AttendedEvent:
-    """An event, and how many tickets that are not void a user has for it; 100 stands for 100 or more."""
+    """An event, and how many tickets that are not void a user has for it; 100 stands for 100 or more.
+
+    Of those that were counted: the user's own orders that brought them, and the transfers by which others were handed over.
+    """
 
     event: Event
     admissions_count: int
+    order_ids: tuple[str, ...]
+    transfer_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +128,35 @@ async def events_attended(store: Store, user_id: str, *, limit: int, cursor: str
     counts, next_cursor = await _counted(store, user_id, limit=limit, before=cursor)
     records = await store.get_many(EVENTS, [(event_id,) for event_id in counts]) if counts else []
     events = [event_of(record) for record in records if record is not None]
-    attended = [AttendedEvent(event, counts[event.event_id]) for event in events]
+    attended = [counts[event.event_id].attended(event) for event in events]
     return AttendedPage(attended, next_cursor)
 
 
-async def _counted(store: Store, user_id: str, *, limit: int, before: str | None) -> tuple[dict[str, int], str | None]:
+@dataclass(slots=True)
+class _Count:
+    """Tickets of one event as they are counted, and how they came, each way once."""
+
+    tickets: int = 0
+    order_ids: dict[str, None] = field(default_factory=dict)
+    transfer_ids: dict[str, None] = field(default_factory=dict)
+
+    def add(self, admission: Admission) -> None:
+        if self.tickets < ADMISSIONS_COUNTED_MAX:
+            self.tickets += 1
+            if admission.transfer_id is None:
+                self.order_ids[admission.order_id] = None
+            else:
+                self.transfer_ids[admission.transfer_id] = None
+
+    def attended(self, event: Event) -> AttendedEvent:
+        return AttendedEvent(event, self.tickets, tuple(self.order_ids), tuple(self.transfer_ids))
+
+
+async def _counted(
+    store: Store, user_id: str, *, limit: int, before: str | None
+) -> tuple[dict[str, _Count], str | None]:
     """Event ids before `before` in descending order with their counts, and the id to go on before (None: that was all)."""
-    counts: dict[str, int] = {}
+    counts: dict[str, _Count] = {}
     rows_cursor: str | None = None
     last_event_id: str | None = before
     for _ in range(2 * limit + READS_PER_PAGE_MAX):
@@ -140,13 +167,14 @@ async def _counted(store: Store, user_id: str, *, limit: int, before: str | None
             if not admission.is_void and admission.event_id not in counts:
                 if len(counts) == limit:
                     return counts, last_event_id
-                counts[admission.event_id] = 0
+                counts[admission.event_id] = _Count()
             if not admission.is_void:
-                counts[admission.event_id] = min(counts[admission.event_id] + 1, ADMISSIONS_COUNTED_MAX)
+                counts[admission.event_id].add(admission)
             last_event_id = admission.event_id
         if page.next_cursor is None:
             return counts, None
-        if last_event_id is not None and counts.get(last_event_id) == ADMISSIONS_COUNTED_MAX:
+        last = counts.get(last_event_id or "")
+        if last is not None and last.tickets == ADMISSIONS_COUNTED_MAX:
             before, rows_cursor = last_event_id, None
         else:
             rows_cursor = page.next_cursor

@@ -1,12 +1,13 @@
 """The application: all routes joined, one for the server and for Lambda."""
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ticketing import __version__
 from ticketing.accounts import api as accounts
 from ticketing.accounts import pages as accounts_pages
 from ticketing.accounts.passwords import Passwords
+from ticketing.accounts.visitor import visitor_of
 from ticketing.admission import api as admission
 from ticketing.base.house import House
 from ticketing.catalog import api as catalog
@@ -81,23 +82,24 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     app.state.readiness = Readiness(house)
     app.state.letters = Letters(house, From("tickets@ticket.localhost", "Ticket"))  # until the settings say who writes
     errors.install(app)
+    visited = [Depends(visitor_of)]  # whoever is logged in is named in the head of each page
     app.include_router(health.routes)
     app.include_router(accounts.routes)
     app.include_router(venues.routes)
     app.include_router(events.routes)
     app.include_router(catalog.routes)
-    app.include_router(catalog_pages.routes)
+    app.include_router(catalog_pages.routes, dependencies=visited)
     app.include_router(catalog_feeds.routes)
-    app.include_router(docs.routes)
+    app.include_router(docs.routes, dependencies=visited)
     app.include_router(design.routes)
     app.include_router(assets.routes)
     app.include_router(admission.routes)
     app.include_router(checkin.routes)
-    for routes in accounts_pages.routes:
-        app.include_router(routes)
+    for routes in (*accounts_pages.routes, *sales_pages.routes):
+        app.include_router(routes, dependencies=visited)
     app.include_router(notify.routes)
-    app.include_router(notify_pages.routes)
-    for routes in (*sales.routes, *sales_pages.routes):
+    app.include_router(notify_pages.routes, dependencies=visited)
+    for routes in sales.routes:
         app.include_router(routes)
     app.add_middleware(HandOver)
     tell = teller(house.settings)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -204,6 +204,7 @@ def told(request: Request, refusal: Refusal, *, settings: Settings) -> Response:
         again=None if retry is None else _here(request, settings),
         back=_came_from(request),
         location=refusal.facts.get("location"),
+        login=_to_login(request, settings) if refusal.kind is Kind.UNAUTHENTICATED else None,
     )
     if refusal.kind in (Kind.BUSY, Kind.TOO_MANY):
         response.headers["Retry-After"] = str(refusal.facts.get("retry_after", 1))
@@ -223,6 +224,7 @@ def broke(request: Request, *, settings: Settings) -> Response:
         again=_here(request, settings) if request.method == "GET" else None,
         back=_came_from(request),
         location=None,
+        login=None,
     )
 
 
@@ -254,6 +256,14 @@ def teller(settings: Settings) -> Teller:
         return response
 
     return tell
+
+
+def _to_login(request: Request, settings: Settings) -> str:
+    """The log-in, and from there back to what was asked for."""
+    if request.method != "GET":
+        return f"{settings.root_path}/login"
+    path = _here(request, settings).removeprefix(settings.root_path)
+    return f"{settings.root_path}/login?{urlencode({'next': path})}"
 
 
 def _here(request: Request, settings: Settings) -> str:

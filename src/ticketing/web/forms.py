@@ -57,7 +57,8 @@ class FormUsed(Refusal):
 class Entry:
     """How a field looks on the page; stands in the annotation: `email: Annotated[Email, Entry(label=N_("E-mail"), kind="email")]`.
 
-    Texts are English, marked with `N_`. `messages` says what is wrong by pydantic's error type, `""` for any other.
+    Texts are English, marked with `N_`. `messages` says what is wrong by pydantic's error type, `""` for any other; `facts` are what the
+    hint's placeholders stand for.
     """
 
     label: str
@@ -66,6 +67,7 @@ class Entry:
         "textarea", "select", "radio", "checkbox",
     ] = "text"  # fmt: skip
     hint: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
     autocomplete: str = ""
     inputmode: str = ""
     enterkeyhint: str = ""

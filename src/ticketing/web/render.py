@@ -20,7 +20,7 @@ from ticketing.web.assets import asset_path, takes_gzip
 from ticketing.web.flash import drop_flash, flash_of
 from ticketing.web.headers import STRICT, secured
 from ticketing.web.i18n import LANGUAGE_COOKIE, LANGUAGE_PARAMETER, LANGUAGES, asked_language, speaking, tongue_of
-from ticketing.web.session import keep_browser, set_cookie
+from ticketing.web.session import keep_browser, session_token, set_cookie
 
 PACKAGE: Final = Path(__file__).parents[1]
 HTML: Final = "text/html"
@@ -75,6 +75,18 @@ def environment() -> Environment:
     return made
 
 
+def name_visitor(request: Request, name: str | None) -> None:
+    """The head of the page says that this person is logged in, or (None) that nobody is."""
+    request.state.visitor_name = name
+
+
+def _name_of_visitor(request: Request, settings: Settings) -> str | None:
+    """Who is logged in, by name; empty where a log-in was not looked at (it may be over), None where the browser has none."""
+    unlooked = "" if session_token(request, settings) else None
+    name: str | None = getattr(request.state, "visitor_name", unlooked)
+    return name
+
+
 @dataclass(frozen=True, slots=True)
 class LanguageLink:
     """A way to the same page in another language."""
@@ -106,6 +118,7 @@ def page(
     """
     tongue = tongue_of(request)
     flash = flash_of(request, settings)
+    visitor_name = _name_of_visitor(request, settings)
     context = {
         "to": lambda path: settings.root_path + path,
         "asset": lambda name: settings.root_path + asset_path(name),
@@ -115,6 +128,7 @@ def page(
         "tongue": tongue,
         "languages": _language_links(request, settings, tongue.language),
         "flash": flash,
+        "visitor_name": visitor_name,
         "brand": brand.removeprefix("#").lower() if brand else None,
     }
     with speaking(tongue):
@@ -127,7 +141,7 @@ def page(
             headers["Vary"] = "Accept-Encoding"  # cookies change with what is sent, and the page must be found all the same
     else:
         tag = headers["ETag"] = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
-        is_public = public_seconds > 0 and not has_news
+        is_public = public_seconds > 0 and not has_news and visitor_name is None
         headers["Cache-Control"] = f"public, max-age={public_seconds}" if is_public else "private, no-cache"
         if status == 200 and not has_news and request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)

@@ -59,6 +59,11 @@ def house_of(request: Request) -> House:
 TheHouse = Annotated[House, Depends(house_of)]
 
 
+def own_path(request: Request, house: House) -> str:
+    """The path of this request below the root path."""
+    return request.url.path.removeprefix(house.settings.root_path) or "/"
+
+
 def now_of(request: Request) -> datetime:
     """The moment of this request, the same however often it is asked."""
     moment: datetime | None = getattr(request.state, "now", None)

@@ -75,6 +75,11 @@ def browser_of(request: Request, house: House) -> str:
     return known
 
 
+def forget_browser(response: Response, settings: Settings) -> None:
+    """Forms that this browser has open count no more: whoever sits there next begins anew."""
+    drop_cookie(response, settings, BROWSER)
+
+
 def keep_browser(request: Request, response: Response, settings: Settings) -> None:
     """The browser keeps its name, where it was given one in this request."""
     name: str | None = getattr(request.state, "new_browser", None)

@@ -1,7 +1,8 @@
 """Public pages of sales: the checkout, an order as its owner sees it, and a ticket that somebody is given."""
 
+from ticketing.sales.pages.account import routes as account
 from ticketing.sales.pages.checkout import routes as checkout
 from ticketing.sales.pages.order import routes as order
 from ticketing.sales.pages.tickets import routes as tickets
 
-routes = (checkout, order, tickets)
+routes = (account, checkout, order, tickets)
