@@ -138,7 +138,9 @@ def page(
     if personal:
         headers["Cache-Control"] = "private, no-cache" if for_back_button else "private, no-store"
         if for_back_button:
-            headers["Vary"] = "Accept-Encoding"  # cookies change with what is sent, and the page must be found all the same
+            headers["Vary"] = (
+                "Accept-Encoding"  # cookies change with what is sent, and the page must be found all the same
+            )
     else:
         tag = headers["ETag"] = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
         is_public = public_seconds > 0 and not has_news and visitor_name is None
