@@ -1,4 +1,4 @@
-"""What finding events costs in the SQLite store, with a thousand and with a million of them made by rule from real ones."""
+"""What finding events costs in the stores of SQL, with a thousand and with a million of them made by rule from real ones."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import orjson
 
-from ticketing.base.search import Phase, SearchWish, searchable, words_of
+from ticketing.base.search import Phase, SearchIndex, SearchWish, searchable, words_of
 from ticketing.base.tables import Record
 from ticketing.base.times import written
 from ticketing.events.listing import facet
@@ -26,7 +27,7 @@ from ticketing.importing.model import ImportedEvent
 from ticketing.importing.nyphil import read_nyphil
 from ticketing.importing.worldcup import read_worldcup
 from ticketing.schema.tables import LISTINGS, TABLES
-from ticketing.storage.sql.ddl import schema_statements
+from ticketing.storage.sql.ddl import POSTGRESQL, schema_statements
 from ticketing.storage.sql.search import OPTIMIZE, SEARCH_DDL, SqliteSearch
 from ticketing.storage.sql.sqlite import SqliteEngine
 
@@ -52,6 +53,7 @@ class Measured:
     """Microseconds that one page took, over many repetitions; `found` is how many the page held."""
 
     question: str
+    engine: str
     events: int
     found: int
     p50_us: float
@@ -182,9 +184,61 @@ def _row(record: Record) -> tuple[object, ...]:
     )
 
 
-async def measure(engine: SqliteEngine, count: int, *, seconds: float) -> list[Measured]:
+@contextmanager
+def on_sqlite(folder: Path, count: int, *, optimize: bool) -> Iterator[SearchIndex]:
+    """The search of a file with so many listings, which is found again in the folder."""
+    path = folder / f"reads-{count}.db"
+    engine = SqliteEngine(path) if path.exists() else build(path, count)
+    if optimize:
+        engine.writer.execute(OPTIMIZE)
+    engine.writer.wal_checkpoint()
+    print(f"SQLite, {count:,} events: {path.stat().st_size / 1e6:,.0f} MB", file=sys.stderr)
+    try:
+        yield SqliteSearch(lambda: engine.reader)
+    finally:
+        engine.close()
+
+
+@contextmanager
+def on_postgres(count: int) -> Iterator[SearchIndex]:
+    """The search of a database with so many listings, on a server of its own."""
+    # Servers for measurements come from where those for tests come from; only here, so that the rest of `bench` needs neither.
+    from tests.support.postgres import own_server
+    from ticketing.storage.sql.postgres.connections import Connections
+    from ticketing.storage.sql.postgres.search import PostgresSearch
+
+    with own_server() as server:
+        url = f"{server.url}/postgres"
+        size = asyncio.run(build_postgres(url, count))
+        print(f"PostgreSQL, {count:,} events: {size / 1e6:,.0f} MB", file=sys.stderr)
+        yield PostgresSearch(Connections(url, 1))
+
+
+async def build_postgres(url: str, count: int) -> int:
+    """The database has so many listings; returns how many bytes they and their indexes take."""
+    import asyncpg
+
+    from ticketing.storage.sql.postgres.search import SEARCH_DDL as POSTGRES_SEARCH_DDL
+
+    connection = await asyncpg.connect(url)
+    try:
+        for statement in schema_statements(TABLES, POSTGRESQL):
+            await connection.execute(statement)
+        await connection.execute("alter table listings drop constraint listings_event_id_fkey")  # without their events
+        rows = listings(count)
+        while chunk := list(islice(rows, ROWS_PER_TRANSACTION)):
+            records = [tuple({**record, "facets": json.dumps(record["facets"])}.values()) for record in chunk]
+            await connection.copy_records_to_table("listings", records=records, columns=list(LISTINGS.column_names))
+        for statement in POSTGRES_SEARCH_DDL:
+            await connection.execute(statement)
+        await connection.execute("vacuum analyze listings")
+        return int(await connection.fetchval("select pg_total_relation_size('listings')"))
+    finally:
+        await connection.close()
+
+
+async def measure(search: SearchIndex, engine: str, count: int, *, seconds: float) -> list[Measured]:
     """Each question, asked again and again for so many seconds."""
-    search = SqliteSearch(lambda: engine.reader)
     results = []
     for question in questions():
         page = await search.search(question.wish, limit=PAGE)
@@ -195,22 +249,21 @@ async def measure(engine: SqliteEngine, count: int, *, seconds: float) -> list[M
             await search.search(question.wish, limit=PAGE)
             took.append((time.perf_counter() - began) * 1e6)
         took.sort()
-        results.append(
-            Measured(question.name, count, len(page.event_ids), statistics.median(took), took[int(len(took) * 0.99)])
-        )
+        p50, p99 = statistics.median(took), took[int(len(took) * 0.99)]
+        results.append(Measured(question.name, engine, count, len(page.event_ids), p50, p99))
     return results
 
 
 def report(results: Sequence[Measured]) -> str:
-    """A table: one line for each question, one column for each number of events."""
-    sizes = sorted({result.events for result in results})
-    lines = [f"{'question':44}" + "".join(f"{size:>12,} p50/p99 µs   found" for size in sizes) + "   ratio"]
+    """A table: one line for each question, one column for each engine and number of events."""
+    columns = list(dict.fromkeys((result.engine, result.events) for result in results))
+    lines = [f"{'p50 / p99 in µs (found)':44}" + "".join(f"{f'{engine} {events:,}':>30}" for engine, events in columns)]
     for name in dict.fromkeys(result.question for result in results):
-        by_size = {result.events: result for result in results if result.question == name}
-        cells = "".join(
-            f"{by_size[size].p50_us:>14.0f} /{by_size[size].p99_us:>8.0f} {by_size[size].found:>7}" for size in sizes
+        found = {(result.engine, result.events): result for result in results if result.question == name}
+        cells = (
+            f"{found[column].p50_us:,.0f} / {found[column].p99_us:,.0f} ({found[column].found})" for column in columns
         )
-        lines.append(f"{name:44}{cells}   {by_size[sizes[-1]].p50_us / by_size[sizes[0]].p50_us:>5.1f}")
+        lines.append(f"{name:44}" + "".join(f"{cell:>30}" for cell in cells))
     return "\n".join(lines)
 
 
@@ -222,20 +275,18 @@ def main() -> None:
     parser.add_argument(
         "--optimize", action="store_true", help="merge the index into one piece first, as after an import"
     )
+    parser.add_argument("--postgres", action="store_true", help="PostgreSQL too, on a server of its own")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keep", type=Path, help="a folder where the files are kept and found again")
     options = parser.parse_args()
     results: list[Measured] = []
     with tempfile.TemporaryDirectory() as folder:
         for count in options.events:
-            path = (options.keep or Path(folder)) / f"reads-{count}.db"
-            engine = SqliteEngine(path) if path.exists() else build(path, count)
-            if options.optimize:
-                engine.writer.execute(OPTIMIZE)
-            engine.writer.wal_checkpoint()
-            print(f"{count:,} events: {path.stat().st_size / 1e6:,.0f} MB", file=sys.stderr)
-            results += asyncio.run(measure(engine, count, seconds=options.seconds))
-            engine.close()
+            with on_sqlite(options.keep or Path(folder), count, optimize=options.optimize) as search:
+                results += asyncio.run(measure(search, "SQLite", count, seconds=options.seconds))
+            if options.postgres:
+                with on_postgres(count) as search:
+                    results += asyncio.run(measure(search, "PostgreSQL", count, seconds=options.seconds))
     print(json.dumps([asdict(result) for result in results], indent=2) if options.json else report(results))
 
 

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.dynamo import dynamo_engine
+from tests.support.postgres import borrow_database
+from tests.support.stores import BlockingEngine, postgres_statements
 from ticketing.base.changes import Change, Insert, Remove, Replace
 from ticketing.base.search import Phase, SearchIndex, SearchPage, SearchWish, searchable, words_of
 from ticketing.base.store import BadCursor
@@ -20,6 +22,9 @@ from ticketing.storage.dynamo.search import DynamoSearch
 from ticketing.storage.memory import MemoryStore
 from ticketing.storage.memory_search import MemorySearch
 from ticketing.storage.sql.ddl import schema_statements
+from ticketing.storage.sql.postgres.engine import PostgresEngine
+from ticketing.storage.sql.postgres.search import SEARCH_DDL as POSTGRES_SEARCH_DDL
+from ticketing.storage.sql.postgres.search import PostgresSearch, days_tokens
 from ticketing.storage.sql.search import SEARCH_DDL, SqliteSearch
 from ticketing.storage.sql.sqlite import SqliteEngine
 
@@ -82,6 +87,37 @@ def sqlite_shelf(path: Path) -> tuple[Shelf, SqliteEngine]:
     return Shelf(commit, SqliteSearch(lambda: engine.reader)), engine
 
 
+POSTGRES_STATEMENTS = (
+    *postgres_statements(TABLES),
+    *POSTGRES_SEARCH_DDL,
+    "alter table listings drop constraint listings_event_id_fkey",  # listings without their events
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockingSearch:
+    """A search in the event loop of its engine, for tests that have a loop each."""
+
+    engine: BlockingEngine
+
+    async def search(self, wish: SearchWish, *, limit: int, cursor: str | None = None) -> SearchPage:
+        """Up to `limit` events that match."""
+        search = PostgresSearch(self.engine.within.readers)
+        page: SearchPage = self.engine.done(search.search(wish, limit=limit, cursor=cursor))
+        return page
+
+
+def postgres_shelf() -> tuple[Shelf, BlockingEngine]:
+    url = borrow_database(POSTGRES_STATEMENTS)
+    engine = BlockingEngine(PostgresEngine(url), POSTGRES_STATEMENTS)
+
+    async def commit(changes: Sequence[Change]) -> None:
+        (outcome,) = engine.apply([changes])
+        assert outcome is None, outcome
+
+    return Shelf(commit, BlockingSearch(engine)), engine
+
+
 def dynamo_shelf(folder: Path) -> tuple[Shelf, DynamoEngine, DynamoSearch]:
     engine = dynamo_engine(folder, (LISTINGS,))
     search = DynamoSearch(engine)
@@ -93,10 +129,14 @@ def dynamo_shelf(folder: Path) -> tuple[Shelf, DynamoEngine, DynamoSearch]:
     return Shelf(commit, search), engine, search
 
 
-@pytest.fixture(params=["memory", "sqlite", "dynamo"])
+@pytest.fixture(params=["memory", "sqlite", "postgres", "dynamo"])
 async def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Shelf]:
     if request.param == "memory":
         yield memory_shelf()
+    elif request.param == "postgres":
+        shelf, blocking_engine = postgres_shelf()
+        yield shelf
+        blocking_engine.close()
     elif request.param == "dynamo":
         shelf, table_engine, search = dynamo_shelf(tmp_path)
         yield shelf
@@ -432,9 +472,14 @@ wishes = st.builds(
 )
 
 
-@pytest.fixture(scope="module")
-def emptied_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    shelf, engine = sqlite_shelf(tmp_path_factory.mktemp("search") / "ticket.db")
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def emptied(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    """A shelf that many examples use, one after the other."""
+    shelf, engine = (
+        postgres_shelf()
+        if request.param == "postgres"
+        else sqlite_shelf(tmp_path_factory.mktemp("search") / "ticket.db")
+    )
     yield shelf
     engine.close()
 
@@ -442,22 +487,31 @@ def emptied_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
 @settings(max_examples=60)
 @given(rows=st.lists(listings, max_size=25), asked=st.lists(wishes, min_size=1, max_size=8), limit=st.integers(1, 5))
 async def test_every_engine_finds_what_the_plain_reading_finds(
-    emptied_sqlite: Shelf, rows: list[Record], asked: list[SearchWish], limit: int
+    emptied: Shelf, rows: list[Record], asked: list[SearchWish], limit: int
 ) -> None:
     plain = memory_shelf()
-    for left_over in (await emptied_sqlite.find()).event_ids:
-        await emptied_sqlite.commit((Remove(LISTINGS, (left_over,), 1),))
-    for number, row in enumerate(rows):
-        for shelf in (plain, emptied_sqlite):
-            await shelf.put(row | {"event_id": f"event {number:02}"})
+    left_over = (await emptied.find()).event_ids
+    if left_over:
+        await emptied.commit([Remove(LISTINGS, (event_id,), 1) for event_id in left_over])
+    if rows:
+        for shelf in (plain, emptied):
+            await shelf.commit([Insert(LISTINGS, row | {"event_id": f"e{n:02}"}) for n, row in enumerate(rows)])
 
     for wish in asked:
         expected = (await plain.index.search(wish, limit=100)).event_ids
         found: list[str] = []
-        page = await emptied_sqlite.index.search(wish, limit=limit)
+        page = await emptied.index.search(wish, limit=limit)
         while page.next_cursor is not None:
             found += page.event_ids
-            page = await emptied_sqlite.index.search(
-                replace(wish, now=wish.now + DAY), limit=limit, cursor=page.next_cursor
-            )
+            page = await emptied.index.search(replace(wish, now=wish.now + DAY), limit=limit, cursor=page.next_cursor)
         assert (*found, *page.event_ids) == expected, wish
+
+
+@given(first=st.integers(-700_000, 2_900_000), length=st.integers(0, 3_000_000), level=st.integers(0, 4))
+def test_the_tokens_of_days_are_few_and_one_of_them_is_that_of_each_day(first: int, length: int, level: int) -> None:
+    length = min(length, 17 * 8**level) if level < 4 else length
+    tokens = set(days_tokens(first, first + length, level=level))
+
+    assert len(tokens) <= 60
+    for day in (first, first + length // 3, first + length):
+        assert tokens & {f"@{coarser}_{day >> 3 * coarser}" for coarser in range(7)}

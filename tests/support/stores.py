@@ -195,22 +195,23 @@ class BlockingEngine:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
-    def _done(self, work: Coroutine[Any, Any, Any]) -> Any:
+    def done(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """What a coroutine comes to in the engine's event loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def get(self, table: Table, key: Key) -> Record | None:
         """The record with this key."""
-        found: Record | None = self._done(self.within.get(table, key))
+        found: Record | None = self.done(self.within.get(table, key))
         return found
 
     async def get_many(self, table: Table, keys: Sequence[Key]) -> list[Record | None]:
         """The records of these keys."""
-        found: list[Record | None] = self._done(self.within.get_many(table, keys))
+        found: list[Record | None] = self.done(self.within.get_many(table, keys))
         return found
 
     async def query(self, index: Index, value: str, **more: Any) -> Page:
         """A page of an index."""
-        page: Page = self._done(self.within.query(index, value, **more))
+        page: Page = self.done(self.within.query(index, value, **more))
         return page
 
     async def scan(self, table: Table) -> AsyncIterator[Record]:
@@ -219,19 +220,19 @@ class BlockingEngine:
         async def all_of_it() -> list[Record]:
             return [record async for record in self.within.scan(table)]
 
-        for record in self._done(all_of_it()):
+        for record in self.done(all_of_it()):
             yield record
 
     def apply(self, commits: Sequence[Sequence[Change]]) -> list[Exception | None]:
         """What each commit came to."""
-        outcomes: list[Exception | None] = self._done(self.within.apply(commits))
+        outcomes: list[Exception | None] = self.done(self.within.apply(commits))
         return outcomes
 
     def close(self) -> None:
         """The database is gone, and so is the thread."""
         if self._loop.is_closed():
             return
-        self._done(self.within.close())
+        self.done(self.within.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -168,10 +168,6 @@ class PostgresEngine:
         more = len(rows) > limit
         return Page(records, write_cursor(index.name, position_of(records[-1], columns)) if more else None)
 
-    async def all_of(self, table: Table) -> list[Record]:
-        """Every record of a small table, in key order. Raises Busy."""
-        return [_reader(table)(row) for row in await self.readers.read(all_rows(table))]
-
     async def scan(self, table: Table) -> AsyncIterator[Record]:
         """Every record, in key order, as the table was when the scan began. Raises Busy."""
         with _told_busy("scan"):

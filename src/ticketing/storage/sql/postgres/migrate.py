@@ -14,6 +14,7 @@ from ticketing.storage.sql.ddl import POSTGRESQL, schema_statements
 from ticketing.storage.sql.migrate import MIGRATIONS, latest_revision, older, revisions
 from ticketing.storage.sql.postgres.connections import closed, connect
 from ticketing.storage.sql.postgres.revisions import upgrade_statements
+from ticketing.storage.sql.postgres.search import SEARCH_DDL
 from ticketing.storage.sql.postgres.statements import BATCHES_TABLE
 
 REVISION_TABLE: Final = 'create table ticket_revision (revision text collate "C" not null primary key)'
@@ -51,7 +52,7 @@ class Migrated:
 
 def declared_statements() -> tuple[str, ...]:
     """The statements that make the present schema, from the declarations."""
-    return (*schema_statements(TABLES, POSTGRESQL), BATCHES_TABLE)
+    return (*schema_statements(TABLES, POSTGRESQL), BATCHES_TABLE, *SEARCH_DDL)
 
 
 async def migrate(url: str, *, migrations: Path = MIGRATIONS, only_try: bool = False) -> Migrated:

@@ -13,9 +13,9 @@ from ticketing.base.search import SearchIndex
 from ticketing.storage.coalesce import CoalescedStore
 from ticketing.storage.sql.postgres.connections import UNAVAILABLE
 from ticketing.storage.sql.postgres.engine import PostgresEngine
-from ticketing.storage.sql.postgres.listed import ListedSearch
 from ticketing.storage.sql.postgres.migrate import CannotUse, Migrated, migrate, refuse_other, upgrade_script
 from ticketing.storage.sql.postgres.pooler import refuse_transaction_pooler
+from ticketing.storage.sql.postgres.search import PostgresSearch
 
 log = structlog.get_logger()
 
@@ -67,7 +67,7 @@ def script_of(url: str) -> list[str]:
 
 def search_of(engine: PostgresEngine) -> SearchIndex:
     """The search of a store on this engine."""
-    return ListedSearch(engine)
+    return PostgresSearch(engine.readers)
 
 
 async def told(url: str, work: Coroutine[Any, Any, Found]) -> Found:

@@ -13,10 +13,11 @@ from ticketing.base.tables import Kind
 from ticketing.schema.tables import TABLES
 from ticketing.storage.sql.ddl import POSTGRESQL
 from ticketing.storage.sql.migrate import MIGRATIONS, alembic_config
+from ticketing.storage.sql.postgres.search import SEARCH_DDL
 from ticketing.storage.sql.postgres.statements import BATCHES_TABLE
-from ticketing.storage.sql.search import SEARCH_DDL
+from ticketing.storage.sql.search import SEARCH_DDL as SQLITE_SEARCH_DDL
 
-ALONE: Final[dict[str, tuple[str, ...]]] = {"0001": (BATCHES_TABLE,)}
+ALONE: Final[dict[str, tuple[str, ...]]] = {"0001": (BATCHES_TABLE, *SEARCH_DDL)}
 """What PostgreSQL alone has, by the revision with which it came. None that opens PostgreSQL was released before 0003."""
 
 _BY_NAME: Final = {table.name: table for table in TABLES}
@@ -27,7 +28,9 @@ _LINE: Final = ",\n"
 _COLUMN: Final = re.compile(r"(\s*)(\w+) (text|integer)\b(.*)", re.DOTALL)
 _SQLITE_SEARCH: Final = re.compile(
     "|".join(
-        rf"\b{name}\b" for ddl in SEARCH_DDL for name in re.findall(r"create (?:virtual )?(?:table|trigger) (\w+)", ddl)
+        rf"\b{name}\b"
+        for ddl in SQLITE_SEARCH_DDL
+        for name in re.findall(r"create (?:virtual )?(?:table|trigger) (\w+)", ddl)
     )
 )
 
