@@ -64,6 +64,8 @@ def test_a_second_run_compares_and_one_from_elsewhere_is_refused(here: Site, tmp
         (("--from", "sqlite:///gone.db", "--to", "sqlite:///t.db"), "gone.db is not there"),
         (("--to", "mysql://host/db"), "Invalid value for '--to'"),
         (("--from", "sqlite://", "--to", "sqlite:///t.db"), "Invalid value for '--from'"),
+        ((), "Name the store to copy"),
+        (("--from", "sqlite:///var/ticket.db"), "are the same"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(here: Site, options: tuple[str, ...], said: str) -> None:
@@ -74,6 +76,15 @@ def test_what_cannot_be_meant_is_refused(here: Site, options: tuple[str, ...], s
     assert "Traceback" not in refused.stderr
     assert not (here.folder / "t.db").exists()
     assert not (here.folder / "gone.db").exists()
+
+
+def test_the_store_to_fill_may_be_that_of_the_settings_so_that_no_list_of_processes_shows_its_password(
+    here: Site,
+) -> None:
+    made = here.run("copy", "--from", "sqlite:///var/ticket.db", database_url="sqlite:///moved/t.db")
+
+    assert made.returncode == 0, made.stderr
+    assert (here.folder / "moved" / "t.db").exists()
 
 
 def test_a_copy_with_another_secret_is_refused(here: Site) -> None:

@@ -41,17 +41,21 @@ def _url(_context: click.Context, _option: click.Parameter, given: str | None) -
 
 @click.command()
 @click.option("--from", "source", callback=_url, help="The store to copy, instead of TICKET_DATABASE_URL.")
-@click.option("--to", "target", callback=_url, required=True, help="The store to fill: a new or empty one.")
+@click.option(
+    "--to", "target", callback=_url, help="The new or empty store to fill, instead of TICKET_DATABASE_URL with --from."
+)
 @click.option("--json", "json_wanted", is_flag=True, help="For programs.")
-def copy(source: str | None, target: str, json_wanted: bool) -> None:
+def copy(source: str | None, target: str | None, json_wanted: bool) -> None:
     """Copy all data into another store of any kind, and compare every record. Stop the servers first.
 
     The target must be empty. A copy that was interrupted goes on when it is run again, and changes nothing that is there. Nothing is
     written to the source, which must be of this version. PostgreSQL is copied as of one moment, so that a trial needs no stop. The
     secret must be the source's; beside a target that is a file it is put as well.
     """
+    if source is None and target is None:
+        raise click.UsageError("Name the store to copy (--from), the store to fill (--to), or both.")
     config = configured()
-    source = source or config.text("database_url")
+    source, target = source or config.text("database_url"), target or config.text("database_url")
     given = config.optional("secret")
     begun = time.monotonic()
     try:
