@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 import click
 
 from ticketing.entry.config import Config, ConfigWrong, Value, read_config
+from ticketing.entry.logs import set_up_logs
 
 FOUND: Final = 1
 """The exit code of a command that looked and found something wrong."""
@@ -29,13 +30,14 @@ def fail(*sentences: str) -> NoReturn:
 
 
 def configured(*, given: Mapping[str, str] | None = None, defaults: Mapping[str, Value] | None = None) -> Config:
-    """The settings. Ends the command with every one that is wrong."""
+    """The settings. Ends the command with every one that is wrong. What is logged goes to standard error, beside what is printed."""
     try:
         config = read_config(os.environ, folder=Path.cwd(), given=given, defaults=defaults)
     except ConfigWrong as wrong:
         fail(*wrong.problems)
     for note in config.notes:
         click.echo(f"ticket: {note}", err=True)
+    set_up_logs(log_format=config.text("log_format"), level="warning")
     return config
 
 

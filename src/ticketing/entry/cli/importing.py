@@ -12,7 +12,6 @@ from ticketing.base.bounds import IMPORT_BYTES_MAX
 from ticketing.base.errors import Refusal
 from ticketing.entry.cli.common import FOUND, Progress, as_json, configured, fail, progress
 from ticketing.entry.config import Config
-from ticketing.entry.logs import set_up_logs
 from ticketing.entry.opening import CANNOT_START, open_house
 from ticketing.entry.server import prepare
 from ticketing.importing.actions import Loaded, load
@@ -38,7 +37,6 @@ def import_events(
     them; without FILES the copy in the package is read. Every wrong record is named, and the others go in; then it ends with 1.
     """
     config = configured()
-    set_up_logs(log_format=config.text("log_format"), level="warning")
     content = _read(source, files)
     if tickets_wanted:
         content = with_tickets(content)
