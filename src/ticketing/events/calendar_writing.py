@@ -11,6 +11,7 @@ from icalendar import Event as Entry
 
 from ticketing.events.calendar import Dated
 from ticketing.events.model import EventStatus
+from ticketing.web.markdown import plain
 
 DESCRIPTION_LENGTH_MAX: Final = 1_000
 """A calendar shows a few lines; the page of the event has the rest."""
@@ -56,7 +57,7 @@ def _entry(dated: Dated) -> Entry:
     entry.add("dtend", event.end_date_time.astimezone(zone))
     entry.add("summary", _text(event.event_name))
     notice = "Postponed: the date no longer holds.\n" if event.status is EventStatus.POSTPONED else ""
-    description = f"{notice}{dated.words}\n{event.description[:DESCRIPTION_LENGTH_MAX]}".strip()
+    description = f"{notice}{dated.words}\n{plain(event.description)[:DESCRIPTION_LENGTH_MAX]}".strip()
     if description:
         entry.add("description", _text(description))
     entry.add("url", dated.url)
