@@ -24,13 +24,15 @@ def insertion(
 
     They hold only if the venue is as it was read, and each category exists.
     """
+    ticket_types = tuple(ticket_types)
     changes: list[Change] = [Insert(EVENTS, event_record(event))]
     if venue is not None:
         changes.append(Check(VENUES, (venue.venue_id,), venue.version))
     for category_id in event.categories:
         changes += _counted_in(event, category_id)
     if event.is_public:
-        changes.append(Insert(LISTINGS, _listing(event, venue=venue, categories=categories, version=None)))
+        listing = _listing(event, venue=venue, categories=categories, ticket_types=ticket_types, version=None)
+        changes.append(Insert(LISTINGS, listing))
     changes += [Insert(TICKETS, ticket_type_record(ticket_type)) for ticket_type in ticket_types]
     return tuple(changes)
 
@@ -43,11 +45,14 @@ def replacement(
     categories: Mapping[str, Category],
     mappings: Mapping[str, CategoryMapping],
     listing_version: int | None,
+    ticket_types: Iterable[TicketType],
 ) -> tuple[Change, ...]:
     """The changes that store `after` in place of `before`, which was read; the pool moves by what it differs in.
 
-    `venue` and `categories` are those of `after`, `mappings` those of `before`. They hold only if event, mappings, listing and
-    venue are as they were read, and each added category exists.
+    `venue` and `categories` are those of `after`, `mappings` those of `before`; `ticket_types` are those of `after` as they will be,
+    read after `listing_version`. They hold only if event, mappings, listing and venue are as they were read, and each added category
+    exists. The listing's version stands for the prices too, since whoever changes one replaces it; where there is no listing yet, each
+    ticket type must be as it was read.
     """
     moved = after.capacity_available - before.capacity_available
     pools = {"capacity_available": moved} if moved else None
@@ -66,9 +71,27 @@ def replacement(
                 Replace(EVENT_CATEGORY_MAPPING, mapping_record(_mapping(after, category_id, version=version)))
             )
     if after.is_public:
-        listing = _listing(after, venue=venue, categories=categories, version=listing_version)
-        changes.append(Insert(LISTINGS, listing) if listing_version is None else Replace(LISTINGS, listing))
+        changes += relisting(
+            after, venue=venue, categories=categories, ticket_types=ticket_types, listing_version=listing_version
+        )
     return tuple(changes)
+
+
+def relisting(
+    event: Event,
+    *,
+    venue: Venue | None,
+    categories: Mapping[str, Category],
+    ticket_types: Iterable[TicketType],
+    listing_version: int | None,
+) -> tuple[Change, ...]:
+    """The changes that list a public event as it is sold now; the arguments are as in `replacement`."""
+    ticket_types = tuple(ticket_types)
+    listing = _listing(event, venue=venue, categories=categories, ticket_types=ticket_types, version=listing_version)
+    if listing_version is not None:
+        return (Replace(LISTINGS, listing),)
+    priced = (Check(TICKETS, (each.ticket_type_id,), each.version) for each in ticket_types)
+    return (Insert(LISTINGS, listing), *priced)
 
 
 def removal(
@@ -105,6 +128,14 @@ def _counted_out(mapping: CategoryMapping) -> tuple[Change, ...]:
     return (Remove(EVENT_CATEGORY_MAPPING, key, mapping.version), Take(_uses(mapping.category_id), 1))
 
 
-def _listing(event: Event, *, venue: Venue | None, categories: Mapping[str, Category], version: int | None) -> Record:
+def _listing(
+    event: Event,
+    *,
+    venue: Venue | None,
+    categories: Mapping[str, Category],
+    ticket_types: Iterable[TicketType],
+    version: int | None,
+) -> Record:
     names = [categories[category_id].category_name for category_id in event.categories if category_id in categories]
-    return listing_record(event, category_names=names, venue=venue, version=version)
+    prices = [each.price for each in ticket_types]
+    return listing_record(event, category_names=names, venue=venue, prices=prices, version=version)

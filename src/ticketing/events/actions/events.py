@@ -1,6 +1,6 @@
 """Use cases of events: read, decide, commit, answer."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,8 +12,8 @@ from ticketing.base.house import House
 from ticketing.base.once import Keep, commit_once
 from ticketing.base.store import Conflict
 from ticketing.events.actions.rounds import in_rounds, refuse_unseen
-from ticketing.events.commits import insertion, removal, replacement
-from ticketing.events.model import Category, CategoryMapping, Event, EventWish
+from ticketing.events.commits import insertion, relisting, removal, replacement
+from ticketing.events.model import Category, CategoryMapping, Event, EventWish, TicketType
 from ticketing.events.rules import EventInUse, changed_event, new_event, refuse_deletion, wish_of
 from ticketing.events.store import read_categories, read_event, read_listing_version, read_mappings, read_ticket_types
 from ticketing.schema.facts import happened
@@ -24,12 +24,13 @@ from ticketing.venues.store import read_venue
 
 @dataclass(frozen=True, slots=True)
 class _Around:
-    """What stands around an event and is stored with it."""
+    """What stands around an event and is stored with it. The ticket types were read after the listing, whose version guards them."""
 
     venue: Venue | None
     categories: dict[str, Category]
     mappings: dict[str, CategoryMapping]
     listing_version: int | None
+    ticket_types: tuple[TicketType, ...]
 
 
 async def create_event(house: House, who: Principal, wish: EventWish, *, keep: Keep[Event], now: datetime) -> Event:
@@ -164,6 +165,7 @@ async def _around(house: House, event: Event, *, venue_id: str | None, category_
         categories=await read_categories(house.store, category_ids),
         mappings=await read_mappings(house.store, event),
         listing_version=await read_listing_version(house.store, event.event_id) if event.is_public else None,
+        ticket_types=await read_ticket_types(house.store, event),
     )
 
 
@@ -175,4 +177,25 @@ def _replacement(before: Event, after: Event, around: _Around) -> tuple[Change, 
         categories=around.categories,
         mappings=around.mappings,
         listing_version=around.listing_version,
+        ticket_types=around.ticket_types,
+    )
+
+
+async def relisted(
+    house: House, event: Event, ticket_types: Callable[[], Awaitable[Iterable[TicketType]]]
+) -> tuple[Change, ...]:
+    """The changes that list an event anew which sells these ticket types from now on: none for a draft, which is in no list.
+
+    They hold only if nobody listed it since, so that of two who change prices at once the second looks again. `ticket_types` reads
+    what it will sell; it is called once the listing was read.
+    """
+    if not event.is_public:
+        return ()
+    listing_version = await read_listing_version(house.store, event.event_id)
+    return relisting(
+        event,
+        venue=await _venue(house, event.venue_id),
+        categories=await read_categories(house.store, event.categories),
+        ticket_types=await ticket_types(),
+        listing_version=listing_version,
     )

@@ -1,16 +1,16 @@
 """Use cases of ticket types: read, decide, commit, answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ticketing.accounts.model import Principal
 from ticketing.accounts.permissions import Right, demand
-from ticketing.base.changes import Change, Insert, Remove, Replace
+from ticketing.base.changes import Change, Check, Insert, Remove, Replace
 from ticketing.base.errors import NotFound
 from ticketing.base.house import House
 from ticketing.base.once import Keep, commit_once
-from ticketing.events.actions.events import own_event, visible_event
+from ticketing.events.actions.events import own_event, relisted, visible_event
 from ticketing.events.actions.rounds import in_rounds, refuse_unseen
 from ticketing.events.blocks import NO_BLOCKS, blocks_of, ticket_pool
 from ticketing.events.model import Event, TicketType, TicketTypeWish
@@ -22,7 +22,7 @@ from ticketing.events.rules import (
     refuse_ticket_type_deletion,
     ticket_type_wish_of,
 )
-from ticketing.events.store import event_record, read_ticket_type, ticket_type_record
+from ticketing.events.store import event_record, read_ticket_type, read_ticket_types, ticket_type_record
 from ticketing.schema.tables import EVENTS, TICKETS
 
 
@@ -48,12 +48,17 @@ async def create_ticket_type(
         ticket_type = new_ticket_type(ticket_type_id, event, wish, now=now)
         changed = event_with(event, ticket_type_id, now=now)
         offered = Offered(replace(changed, version=event.version + 1), ticket_type)
+
+        async def sold() -> Iterable[TicketType]:
+            return (*await read_ticket_types(house.store, event), ticket_type)
+
         await commit_once(
             house,
             (
                 *keep(offered),
                 Replace(EVENTS, event_record(changed), only_at=NO_BLOCKS),
                 Insert(TICKETS, ticket_type_record(ticket_type)),
+                *await relisted(house, changed, sold),
             ),
         )
         return offered
@@ -105,7 +110,18 @@ async def change_ticket_type(
         changed = changed_ticket_type(event, ticket_type, amend(ticket_type_wish_of(event, ticket_type)))
         moved = changed.quantity - ticket_type.quantity
         pools = {"quantity_available": moved} if moved else None
-        await house.store.commit((Replace(TICKETS, ticket_type_record(changed), pools, only_at=NO_BLOCKS),))
+
+        async def sold() -> Iterable[TicketType]:
+            types = await read_ticket_types(house.store, event)
+            return [changed if each.ticket_type_id == ticket_type_id else each for each in types]
+
+        listed: tuple[Change, ...] = ()
+        if changed.price != ticket_type.price and event.is_public:
+            listed = await relisted(house, event, sold)
+        elif changed.price != ticket_type.price:  # who publishes it at this moment lists what it costs then
+            listed = (Check(EVENTS, (event.event_id,), event.version),)
+        replaced = Replace(TICKETS, ticket_type_record(changed), pools, only_at=NO_BLOCKS)
+        await house.store.commit((replaced, *listed))
         return Offered(event, replace(changed, version=ticket_type.version + 1))
 
     return await in_rounds(house.store, attempt)
@@ -130,9 +146,13 @@ async def delete_ticket_type(
         refuse_unseen(expected, ticket_type.version)
         refuse_ticket_type_deletion(ticket_type)
         without = event_without(event, ticket_type_id, now=now)
-        await house.store.commit(
-            (Replace(EVENTS, event_record(without), only_at=NO_BLOCKS), _withdrawal(event, ticket_type))
-        )
+
+        async def sold() -> Iterable[TicketType]:
+            return await read_ticket_types(house.store, without)
+
+        listed = await relisted(house, without, sold)
+        replaced = Replace(EVENTS, event_record(without), only_at=NO_BLOCKS)
+        await house.store.commit((replaced, _withdrawal(event, ticket_type), *listed))
 
     await in_rounds(house.store, attempt)
 
