@@ -137,8 +137,9 @@ async def test_the_sitemap_names_each_public_event_once_in_the_part_of_its_month
     found = [addresses(await api.get(part)) for part in parts]
 
     base = "http://127.0.0.1:8000"
-    assert parts == [f"{base}/sitemaps/2027-{month}.xml" for month in ("05", "06", "07")]
-    assert found == [[f"{base}/events/{may}"], [], [f"{base}/events/{july}"]]
+    assert parts == [f"{base}/sitemaps/{part}.xml" for part in ("places", "2027-05", "2027-06", "2027-07")]
+    events = [[each for each in urls if "/events/" in each] for urls in found]
+    assert events == [[], [f"{base}/events/{may}"], [], [f"{base}/events/{july}"]]
 
 
 async def test_a_part_names_no_more_than_the_standard_allows(
@@ -161,8 +162,9 @@ async def test_a_month_that_is_none_has_no_part(api: Api, part: str) -> None:
     assert (await api.get(f"/sitemaps/{part}.xml")).status_code == 404
 
 
-async def test_a_house_without_events_has_an_empty_sitemap(api: Api) -> None:
-    assert addresses(await api.get("/sitemap.xml")) == []
+async def test_a_house_without_events_has_its_calendar_in_the_sitemap_alone(api: Api) -> None:
+    [places] = addresses(await api.get("/sitemap.xml"))
+    assert addresses(await api.get(places)) == [f"{api.house.settings.base_url}/calendar"]
 
 
 async def test_robots_are_told_where_the_sitemap_is_and_what_is_not_theirs(api: Api) -> None:

@@ -125,6 +125,9 @@ SEARCH_WORD_LENGTH_MAX: Final = 40
 CITY_VENUES_MAX: Final = 500
 """Venues of one city that a search looks at, each one more list to walk. Past it the city is refused and not half answered."""
 
+CALENDAR_EVENTS_MAX: Final = 300
+"""Events on the page of a month: ten a day. Past it the page says that it was cut, and each day leads to all of its events."""
+
 # Feeds
 FEED_EVENTS_MAX: Final = 500
 """Events in a calendar that is subscribed to, the nearest ones: a phone reads all of it every hour."""

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ticketing.base.bounds import (
+    INTEGER_MAX,
     PAGE_LIMIT,
     PAGE_LIMIT_MAX,
     SEARCH_LENGTH_MAX,
@@ -98,6 +99,20 @@ class Filters(BaseModel):
     status: Literal["upcoming", "ongoing", "completed", "postponed", "cancelled"] | None = None
     starts_from: Annotated[QueryMoment | None, Field(description="starts then or later")] = None
     starts_to: Annotated[QueryMoment | None, Field(description="starts before then")] = None
+    price_max: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=INTEGER_MAX,
+            description="in minor units of `currency`: what can be bought now for no more, or, where nothing can be bought, is priced "
+            "so. 0 finds what is free",
+            examples=[2500],
+        ),
+    ] = None
+    currency: Annotated[
+        str | None,
+        Field(pattern="^[A-Z]{3}$", description="of `price_max`; needed where that is not 0", examples=["EUR"]),
+    ] = None
     limit: Annotated[
         int, BeforeValidator(_page_size), Field(ge=1, le=PAGE_LIMIT_MAX, description="how many at most")
     ] = PAGE_LIMIT
@@ -120,6 +135,8 @@ class Filters(BaseModel):
             status=None if self.status is None else ShownStatus(self.status),
             starts_from=self.starts_from,
             starts_to=self.starts_to,
+            price_max=self.price_max,
+            currency=self.currency,
         )
 
 
@@ -134,6 +151,8 @@ class EventList(Shown):
 async def get_events(request: Request, filters: Annotated[Filters, Query()], house: TheHouse, now: Now) -> Response:
     """For anyone: what is published, by start, or by relevance with `q`. Drafts are never listed."""
     _refuse_repeated(request)
+    if filters.price_max and filters.currency is None:
+        raise Invalid(FieldError("?currency", "missing", "is needed with price_max"))
     expand = expansions_of(filters.expand)
     found = await find_events(
         house,

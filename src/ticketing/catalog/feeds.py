@@ -39,6 +39,8 @@ SITEMAP_KEPT: Final = timedelta(hours=1)
 LOOKS_BACK: Final = timedelta(days=30)
 """A calendar keeps what was for a month, so that who missed it finds it, and what was cancelled is still told as such."""
 ROWS_PER_READ: Final = 500
+PLACES: Final = "places"
+"""The part of the sitemap that is no month."""
 XML: Final = "application/xml; charset=utf-8"
 SITEMAP_SCHEMA: Final = "http://www.sitemaps.org/schemas/sitemap/0.9"
 
@@ -197,11 +199,12 @@ async def get_robots(house: TheHouse) -> Response:
 
 @routes.get("/sitemap.xml")
 async def get_sitemap(request: Request, house: TheHouse, feeds: TheFeeds, now: Now) -> Response:
-    """One part for each month in which events begin."""
+    """One part for venues and categories, and one for each month in which events begin."""
     feed = feeds.kept("sitemap", now=now)
     if feed is None:
         base = f"{house.settings.base_url}{house.settings.root_path}"
-        parts = [f"<sitemap><loc>{base}/sitemaps/{month}.xml</loc></sitemap>" for month in await _months(house.store)]
+        names = [PLACES, *await _months(house.store)]
+        parts = [f"<sitemap><loc>{base}/sitemaps/{name}.xml</loc></sitemap>" for name in names]
         content = _xml(f'<sitemapindex xmlns="{SITEMAP_SCHEMA}">{"".join(parts)}</sitemapindex>')
         feed = feeds.keep("sitemap", Feed(content, XML, None, now + SITEMAP_KEPT))
     return _answer(request, feed, seconds=int(SITEMAP_KEPT.total_seconds()))
@@ -209,16 +212,23 @@ async def get_sitemap(request: Request, house: TheHouse, feeds: TheFeeds, now: N
 
 @routes.get("/sitemaps/{part}.xml")
 async def get_sitemap_part(request: Request, part: str, house: TheHouse, feeds: TheFeeds, now: Now) -> Response:
-    """The public events that begin in a month, up to as many as one part may name."""
+    """The public events that begin in a month with their organizers, or all venues and categories: as many as one part may name."""
+    feed = feeds.kept(f"sitemap {part}", now=now)
+    if feed is not None:
+        return _answer(request, feed, seconds=int(SITEMAP_KEPT.total_seconds()))
+    if part == PLACES:
+        urls = await _places(house)
+        return _sitemap(request, feeds, part, urls, now=now)
     month = re.fullmatch(r"([0-9]{4})-(0[1-9]|1[0-2])", part)
     if month is None or not 1970 <= int(month[1]) <= 9998:
         raise NotFound
-    feed = feeds.kept(f"sitemap {part}", now=now)
-    if feed is None:
-        start = datetime(int(month[1]), int(month[2]), 1, tzinfo=UTC)
-        urls = await _urls(house, start, _next_month(start))
-        content = _xml(f'<urlset xmlns="{SITEMAP_SCHEMA}">{"".join(urls)}</urlset>')
-        feed = feeds.keep(f"sitemap {part}", Feed(content, XML, None, now + SITEMAP_KEPT))
+    start = datetime(int(month[1]), int(month[2]), 1, tzinfo=UTC)
+    return _sitemap(request, feeds, part, await _urls(house, start, _next_month(start)), now=now)
+
+
+def _sitemap(request: Request, feeds: Feeds, part: str, urls: list[str], *, now: datetime) -> Response:
+    content = _xml(f'<urlset xmlns="{SITEMAP_SCHEMA}">{"".join(urls)}</urlset>')
+    feed = feeds.keep(f"sitemap {part}", Feed(content, XML, None, now + SITEMAP_KEPT))
     return _answer(request, feed, seconds=int(SITEMAP_KEPT.total_seconds()))
 
 
@@ -252,16 +262,39 @@ def _between(first: datetime, last: datetime) -> Iterator[str]:
 
 async def _urls(house: House, start: datetime, end: datetime) -> list[str]:
     urls: list[str] = []
+    organizers: dict[str, None] = {}
     cursor: str | None = None
     while len(urls) < SITEMAP_URLS_MAX:
         page = await house.store.query(
             index("events_public"), PUBLIC_SHARD, within=Range(start, end), limit=ROWS_PER_READ, cursor=cursor
         )
         for record in page.records:
-            changed = f"{record['last_updated_date_time']:%Y-%m-%d}"
-            url = event_url(house.settings, record["event_id"])
-            urls.append(f"<url><loc>{url}</loc><lastmod>{changed}</lastmod></url>")
+            urls.append(_url(house, f"/events/{record['event_id']}", record["last_updated_date_time"]))
+            organizers[record["organizer_user_id"]] = None
         cursor = page.next_cursor
         if cursor is None:
             break
+    urls += [_url(house, f"/organizers/{each}") for each in organizers]
     return urls[:SITEMAP_URLS_MAX]
+
+
+async def _places(house: House) -> list[str]:
+    """The calendar, every category and every venue."""
+    urls = [_url(house, "/calendar")]
+    for index_name, path, key in (
+        ("categories_by_name", "/categories/", "category_id"),
+        ("venues_by_name", "/venues/", "venue_id"),
+    ):
+        cursor: str | None = None
+        while len(urls) < SITEMAP_URLS_MAX:
+            page = await house.store.query(index(index_name), "0", limit=ROWS_PER_READ, cursor=cursor)
+            urls += [_url(house, path + record[key]) for record in page.records]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    return urls[:SITEMAP_URLS_MAX]
+
+
+def _url(house: House, path: str, changed: datetime | None = None) -> str:
+    last = "" if changed is None else f"<lastmod>{changed:%Y-%m-%d}</lastmod>"
+    return f"<url><loc>{house.settings.base_url}{house.settings.root_path}{path}</loc>{last}</url>"

@@ -1,5 +1,6 @@
 """What machines read on the page of an event: schema.org data for search engines, and where maps show its venue."""
 
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -8,9 +9,12 @@ import orjson
 from ticketing.base.money import Money, minor_digits
 from ticketing.base.times import shown as written
 from ticketing.catalog.model import EventShown, TypeShown
-from ticketing.events.model import ShownStatus, TicketTypeStatus
+from ticketing.events.model import Event, ShownStatus, TicketTypeStatus
 from ticketing.venues.model import Venue
+from ticketing.web.markdown import excerpt
 
+DESCRIPTION_MAX: Final = 1_000
+"""What search engines show of a description is a tenth of that."""
 _STATUS: Final = {
     ShownStatus.CANCELLED: "https://schema.org/EventCancelled",
     ShownStatus.POSTPONED: "https://schema.org/EventPostponed",
@@ -30,7 +34,7 @@ def structured_data(shown: EventShown, *, url: str) -> str:
         "@context": "https://schema.org",
         "@type": "Event",
         "name": event.event_name,
-        "description": event.description or event.event_name,
+        "description": excerpt(event.description, most=DESCRIPTION_MAX) or event.event_name,
         "startDate": written(event.start_date_time),
         "endDate": written(event.end_date_time),
         "eventStatus": _STATUS.get(shown.status, "https://schema.org/EventScheduled"),
@@ -44,6 +48,39 @@ def structured_data(shown: EventShown, *, url: str) -> str:
     else:
         data["eventAttendanceMode"] = "https://schema.org/OfflineEventAttendanceMode"
         data["location"] = _place(venue)
+    return _written(data)
+
+
+def listing_data(events: Sequence[Event], *, about: dict[str, Any] | None, url_of: Callable[[Event], str]) -> str:
+    """What is listed on a page as schema.org `ItemList`, with what the page is about before it, as JSON-LD for a script element."""
+    items = [
+        {"@type": "ListItem", "position": place, "name": event.event_name, "url": url_of(event)}
+        for place, event in enumerate(events, 1)
+    ]
+    listed = {"@type": "ItemList", "numberOfItems": len(items), "itemListElement": items}
+    return _written({"@context": "https://schema.org", "@graph": [*([] if about is None else [about]), listed]})
+
+
+def place_data(venue: Venue, *, url: str) -> dict[str, Any]:
+    """The venue as schema.org `Place` with all that is known of it."""
+    wish = venue.wish
+    data = _place(venue) | {"@id": url, "url": url}
+    if wish.latitude_e7 is not None and wish.longitude_e7 is not None:
+        data["geo"] = {
+            "@type": "GeoCoordinates",
+            "latitude": wish.latitude_e7 / 10**7,
+            "longitude": wish.longitude_e7 / 10**7,
+        }
+    if wish.capacity is not None:
+        data["maximumAttendeeCapacity"] = wish.capacity
+    if wish.amenities:
+        data["amenityFeature"] = [
+            {"@type": "LocationFeatureSpecification", "name": each, "value": True} for each in wish.amenities
+        ]
+    return data
+
+
+def _written(data: dict[str, Any]) -> str:
     text = orjson.dumps(data).decode()
     for sign, escape in _ESCAPES.items():
         text = text.replace(sign, escape)

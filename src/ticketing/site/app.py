@@ -88,7 +88,8 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     app.include_router(venues.routes)
     app.include_router(events.routes)
     app.include_router(catalog.routes)
-    app.include_router(catalog_pages.routes, dependencies=visited)
+    for routes in catalog_pages.routes:
+        app.include_router(routes, dependencies=visited)
     app.include_router(catalog_feeds.routes)
     app.include_router(docs.routes, dependencies=visited)
     app.include_router(design.routes)

@@ -67,6 +67,8 @@ def environment() -> Environment:
         zone=wording.zone,
         day=wording.day,
         full_day=wording.full_day,
+        iso_day=wording.iso_day,
+        month_and_year=wording.month_and_year,
         month=wording.month,
         weekday=wording.weekday,
         days=wording.days,

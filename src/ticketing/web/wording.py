@@ -88,6 +88,16 @@ def day(moment: datetime, tongue: Tongue | None = None) -> str:
     return _skeleton(DAY, moment.replace(tzinfo=None), (tongue or spoken()).locale)
 
 
+def iso_day(text: str, tongue: Tongue | None = None) -> str:
+    """As `day`, of a day that is written `2027-05-01`."""
+    return day(datetime.fromisoformat(text), tongue)
+
+
+def month_and_year(moment: datetime, tongue: Tongue | None = None) -> str:
+    """`May 2027`."""
+    return str(format_skeleton("yMMMM", moment.replace(tzinfo=None), locale=(tongue or spoken()).locale))
+
+
 def full_day(moment: datetime, tongue: Tongue | None = None) -> str:
     """`Saturday, 1 May 2027`."""
     return str(format_date(moment, "full", locale=(tongue or spoken()).locale))
