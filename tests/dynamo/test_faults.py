@@ -356,6 +356,16 @@ async def test_an_index_that_is_late_shows_nothing_where_it_is_not_any_more(
     ]
 
 
+def test_what_leaves_an_index_that_is_spread_leaves_nothing_there(engine: DynamoEngine) -> None:
+    engine.apply([(Insert(THINGS, thing("a", shelf="s")),)])
+    engine.apply([(Replace(THINGS, thing("a", shelf=None)),)])
+
+    name = f"{engine.prefix}Things"
+    entries = engine.driver.call("Scan", {"TableName": name, "IndexName": "things_on_shelf_spread"})["Items"]
+
+    assert entries == []
+
+
 async def test_a_list_whose_entries_are_gone_goes_on_until_the_page_is_full(engine: DynamoEngine) -> None:
     left = THINGS.index("things_by_owner")
     engine.apply([[Insert(THINGS, thing(f"{n:02}")) for n in range(50)]])

@@ -1,18 +1,24 @@
 """The DynamoDB tables that follow from the declarations: the founding document's names, and indexes that cost a sale little."""
 
+from collections import Counter
 from typing import Any
+from zlib import crc32
 
 import pytest
 
 from tests.support.stores import MOMENT
 from ticketing.base.tables import Index, Table, attribute_name
-from ticketing.schema.tables import EVENTS, FACTS, ORDER_DETAILS, ORDERS, SESSIONS, TICKETS, VENUES
+from ticketing.schema.tables import EVENTS, FACTS, HOLD_SHARDS, ORDER_DETAILS, ORDERS, SESSIONS, TICKETS, VENUES
 from ticketing.storage.dynamo.schema import (
     DYNAMO_TABLES,
     GARBAGE_ATTRIBUTE,
     definition,
     definitions,
+    index_name,
     is_base,
+    partition_attribute,
+    partition_value,
+    partition_values,
     sort_attribute,
 )
 from ticketing.storage.dynamo.values import Unreadable, item_of, lacking, record_of
@@ -70,13 +76,15 @@ def test_every_key_that_is_used_is_declared_and_no_other() -> None:
 @pytest.mark.parametrize(("table", "index"), INDEXES, ids=lambda each: str(each.name))
 def test_every_question_has_an_index_or_the_table_itself(table: Table, index: Index) -> None:
     made = {each["IndexName"]: keys(each["KeySchema"]) for each in definition(table).get("GlobalSecondaryIndexes", [])}
-    asked = [attribute_name(index.partition), sort_attribute(table, index.name).name]
+    asked = [partition_attribute(index), sort_attribute(table, index.name).name]
 
-    if is_base(table, index):
+    if not index.asked:
+        assert index_name(index) not in made
+    elif is_base(table, index):
         assert index.name not in made
         assert asked == keys(definition(table)["KeySchema"])
     else:
-        assert made[index.name] == asked
+        assert made[index_name(index)] == asked
         assert index.lags, "an index beside the table is always late"
 
 
@@ -85,7 +93,28 @@ def test_an_index_of_what_changes_holds_keys_alone_so_that_a_sale_writes_none() 
         return {index["Projection"]["ProjectionType"] for index in definition(table)["GlobalSecondaryIndexes"]}
 
     assert projections(TICKETS) == projections(EVENTS) == projections(ORDERS) == {"KEYS_ONLY"}
-    assert projections(FACTS) == projections(ORDER_DETAILS) == {"ALL"}
+    assert projections(FACTS) == {"ALL"}
+    assert "GlobalSecondaryIndexes" not in definition(ORDER_DETAILS), "lines are found by their order alone"
+
+
+def test_entries_of_an_index_that_is_spread_are_divided_evenly_and_each_is_where_it_is_looked_for() -> None:
+    spread = ORDERS.index("orders_by_event")
+    places = Counter(partition_value(spread, "evt_1", (f"ord_{number}",)) for number in range(16_000))
+
+    assert set(places) == set(partition_values(spread, "evt_1"))
+    assert max(places.values()) < 1_200, "a thousand each"
+
+
+def test_holds_of_one_moment_are_in_sixteen_partitions() -> None:
+    holds = ORDERS.index("orders_on_hold")
+    order_ids = [f"ord_{number}" for number in range(16_000)]
+    places = Counter(
+        partition_value(holds, HOLD_SHARDS[crc32(order_id.encode()) % len(HOLD_SHARDS)], (order_id,))
+        for order_id in order_ids
+    )
+
+    assert len(places) == 16
+    assert max(places.values()) < 1_200
 
 
 def test_indexes_of_one_order_share_one_attribute() -> None:

@@ -157,7 +157,7 @@ async def test_no_refusal_is_told_while_as_many_are_left_whatever_else_happens(s
     chance = random.Random(seed)
     inner = MemoryStore()
     house = make_house(inner)
-    sale = await put_on_sale(house, kind(quantity=60), capacity=chance.choice((None, 50)), spread_sale=True)
+    sale = await put_on_sale(house, kind(quantity=60), capacity=chance.choice((None, 50, 25)), spread_sale=True)
     (type_id,) = sale.ticket_types
     free: list[tuple[int, int]] = []
 

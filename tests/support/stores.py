@@ -45,9 +45,9 @@ THINGS: Final = Table(
         Column("version", Kind.INTEGER, check="version >= 1"),
     ),
     indexes=(
-        Index("things_by_owner", "things", "owner", (), "Whose are these?"),
+        Index("things_by_owner", "things", "owner", (), "Whose are these?", spread=4),
         Index("things_by_label", "things", "owner", ("label",), "What are they called?"),
-        Index("things_on_shelf", "things", "shelf", ("rank",), "What stands here, by rank?"),
+        Index("things_on_shelf", "things", "shelf", ("rank",), "What stands here, by rank?", spread=2),
         Index("things_by_sight", "things", "owner", ("seen_at", "rank"), "What was seen when?"),
     ),
 )

@@ -44,7 +44,9 @@ class Index:
     """A way to find records of one table: those with one value of `partition`, in order of `sort`.
 
     Records whose partition is null are not in the index. The table's key is appended to `sort`, so that positions are unique.
-    `lags` says that on DynamoDB the answer may be older than the last write: it nominates, and a condition decides.
+    `lags` says that on DynamoDB the answer may be older than the last write: it nominates, and a condition decides. There the
+    entries of one value are written to `spread` partitions, which share what one takes; an index that is not `asked` stands for a
+    database alone that looks at references when something is deleted.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Index:
     sort: tuple[str, ...]
     answers: str
     lags: bool = True
+    spread: int = 1
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,6 +3,7 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from zlib import crc32
 
 from ticketing.accounts.model import User, UserType, normal_email
 from ticketing.accounts.store import user_record
@@ -39,7 +40,7 @@ def order_record(order: Order) -> Record:
         "customer_last_name": customer.last_name,
         "payments": list(order.payments),
         "refunds": list(order.refunds),
-        "hold_shard": HOLD_SHARDS[order.expires_at.second % len(HOLD_SHARDS)] if pending else None,
+        "hold_shard": HOLD_SHARDS[crc32(order.order_id.encode()) % len(HOLD_SHARDS)] if pending else None,
         "version": order.version,
         "language": order.language,
     }

@@ -401,7 +401,7 @@ ADMISSIONS: Final = Table(
         Column("offer_id", nullable=True),  # the transfer that was offered last, unless that was accepted or withdrawn
     ),
     indexes=(
-        Index("admissions_by_ticket", "admissions", "ticket_id", (), "Was this type issued, so that it stays?"),
+        Index("admissions_by_ticket", "admissions", "ticket_id", (), "Was this type issued?", asked=False),
         Index("admissions_by_order", "admissions", "order_id", (), "Which admissions did this order bring?"),
         Index("admissions_by_event", "admissions", "event_id", (), "Who attends this event?"),
         Index("admissions_by_user", "admissions", "user_id", ("event_id",), "Which events does this user attend?"),
@@ -500,8 +500,8 @@ ORDERS: Final = Table(
     ),
     indexes=(
         Index("orders_by_account", "orders", "account_user_id", (), "What did this user order?"),
-        Index("orders_by_event", "orders", "event_id", (), "What was ordered for this event?"),
-        Index("orders_on_hold", "orders", "hold_shard", ("expires_at",), "Which holds ran out?"),
+        Index("orders_by_event", "orders", "event_id", (), "What was ordered for this event?", spread=16),
+        Index("orders_on_hold", "orders", "hold_shard", ("expires_at",), "Which holds ran out?", spread=4),
     ),
 )
 HOLD_SHARDS: Final = ("0", "1", "2", "3")
@@ -520,7 +520,7 @@ ORDER_DETAILS: Final = Table(
     ),
     indexes=(
         Index("order_details_by_order", "order_details", "order_id", (), "What is in this order?", lags=False),
-        Index("order_details_by_ticket", "order_details", "ticket_id", (), "Was this type ordered, so that it stays?"),
+        Index("order_details_by_ticket", "order_details", "ticket_id", (), "Was this type ordered?", asked=False),
     ),
     sql_only=("order_detail_id text generated always as (order_id || '.' || ticket_id) virtual",),
 )

@@ -5,6 +5,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from heapq import merge
+from itertools import chain, islice
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
@@ -19,6 +21,7 @@ from ticketing.storage.dynamo.changed import change_of
 from ticketing.storage.dynamo.driver import (
     CANCELLED,
     CONDITION_FAILED,
+    Answer,
     Driver,
     GaveUp,
     Patient,
@@ -29,8 +32,11 @@ from ticketing.storage.dynamo.schema import (
     PARTITION_BYTES_MAX,
     SEARCH_CHANGES,
     SORT_BYTES_MAX,
+    index_name,
     is_base,
     is_written_once,
+    partition_attribute,
+    partition_values,
     sort_attribute,
     table_name,
 )
@@ -43,6 +49,8 @@ Done = TypeVar("Done")
 
 READERS: Final = 32
 """Reads under way at once. Each waits some milliseconds for the network, and DynamoDB does not mind."""
+SPREADERS: Final = 16
+"""Partitions of spread indexes that are asked at once, for all readers together."""
 WRITERS: Final = 8
 """Transactions under way at once, of commits that share no item."""
 KEYS_PER_READ_MAX: Final = 100
@@ -80,6 +88,7 @@ class DynamoEngine:
         self.beside: list[Callable[[], None]] = []
         """What is closed with the engine."""
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self._spreaders = ThreadPoolExecutor(SPREADERS, thread_name_prefix="store-spreader")
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="store-transaction")
 
     def close(self) -> None:
@@ -87,6 +96,7 @@ class DynamoEngine:
         for close in self.beside:
             close()
         self._readers.shutdown()
+        self._spreaders.shutdown()
         self._writers.shutdown()
         self.driver.close()
 
@@ -184,10 +194,7 @@ class DynamoEngine:
 
     def _walked(self, walk: "Walk", wanted: int) -> Iterator[Record]:
         """Records in the order of the index, each as it is now; what has left its place since is left out."""
-        request = walk.request(self._name(walk.table), wanted)
-        while request is not None:
-            answer = self._call("Query", request)
-            entries = [item for item in answer["Items"] if walk.has(item)]
+        for entries in self._entries(walk, wanted):
             if walk.holds_records:
                 yield from (record_of(walk.table, item) for item in entries)
             else:
@@ -195,9 +202,31 @@ class DynamoEngine:
                 for entry, record in zip(entries, self.get_many_now(walk.table, keys), strict=True):
                     if record is not None and walk.stands(record, entry):
                         yield record
+
+    def _entries(self, walk: "Walk", wanted: int) -> Iterator[list[Item]]:
+        """The entries of the walk in order, some at a time."""
+        requests = walk.requests(self._name(walk.table), wanted)
+        if len(requests) <= 1:
+            for request in requests:
+                yield from self._pieces(walk, request, self._call("Query", request))
+            return
+        answers = self._spreaders.map(lambda request: self._call("Query", request), requests)
+        parts = [
+            chain.from_iterable(self._pieces(walk, request, answer))
+            for request, answer in zip(requests, answers, strict=True)
+        ]
+        merged = merge(*parts, key=walk.place, reverse=walk.descending)
+        while entries := list(islice(merged, wanted)):
+            yield entries
+
+    def _pieces(self, walk: "Walk", request: Request, answer: Answer) -> Iterator[list[Item]]:
+        """The entries of one partition: those that were found, and then those that follow."""
+        while True:
+            yield [item for item in answer["Items"] if walk.has(item)]
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            answer = self._call("Query", request)
 
     def _name(self, table: Table) -> str:
         return table_name(table, self.prefix)
@@ -426,9 +455,9 @@ class Walk:
         self.table = table
         self.key = tuple(map(attribute_name, table.key))
         self._value = value
-        self._descending = descending
+        self.descending = descending
         self._sort = sort_attribute(table, index.name)
-        self._partition = attribute_name(index.partition)
+        self._partition = partition_attribute(index)
         self._is_base = is_base(table, index)
         self.holds_records = self._is_base or is_written_once(table)
         kind = table.by_name[self._sort.columns[0]].kind
@@ -436,19 +465,23 @@ class Walk:
         self._end = None if within.end is None else sort_part(kind, within.end)
         self._after = None if position is None else sort_text(table, self._sort.columns, position)
 
-    def request(self, name: str, wanted: int) -> Request | None:
-        """What DynamoDB is asked; None where there can be nothing."""
+    def requests(self, name: str, wanted: int) -> list[Request]:
+        """What DynamoDB is asked, partition by partition; nothing where there can be nothing."""
         if not _is_key((self._value,)):
-            return None
+            return []
+        found = [self._request(name, wanted, value) for value in partition_values(self.index, self._value)]
+        return [request for request in found if request is not None]
+
+    def _request(self, name: str, wanted: int, value: str) -> Request | None:
         low, high = self._start, self._end
         if self._after is not None:
-            if self._descending:
+            if self.descending:
                 high = self._after if high is None else min(high, self._after)
             else:
                 low = max(low, self._after)
         if high is not None and (high == "" or low > high):
             return None
-        condition, values = "#p = :p", {":p": {"S": self._value}}
+        condition, values = "#p = :p", {":p": {"S": value}}
         names = {"#p": self._partition}
         if low:
             values[":l"] = {"S": _cut(low)}
@@ -467,23 +500,28 @@ class Walk:
             "KeyConditionExpression": condition,
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
-            "ScanIndexForward": not self._descending,
+            "ScanIndexForward": not self.descending,
             "Limit": wanted + len(values) - 1,
         }
         if self._is_base:
             asked["ConsistentRead"] = True
         else:
-            asked["IndexName"] = self.index.name
+            asked["IndexName"] = index_name(self.index)
         return asked
+
+    def place(self, entry: Item) -> str:
+        """Where an entry stands in the order."""
+        place: str = entry[self._sort.name]["S"]
+        return place
 
     def has(self, entry: Item) -> bool:
         """Whether an entry that was found lies within."""
-        place = entry[self._sort.name]["S"]
+        place = self.place(entry)
         if place < self._start or (self._end is not None and place >= self._end):
             return False
         if self._after is None:
             return True
-        return bool(place < self._after if self._descending else place > self._after)
+        return bool(place < self._after if self.descending else place > self._after)
 
     def stands(self, record: Record, entry: Item) -> bool:
         """Whether a record is where the index says that it is."""

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeAlias
+from zlib import crc32
 
-from ticketing.base.tables import Column, Index, Kind, Table, attribute_name
+from ticketing.base.tables import Column, Index, Key, Kind, Table, attribute_name
 from ticketing.schema.tables import IDEMPOTENCY, LIMITS, SESSIONS, TABLES
 from ticketing.storage.cursors import sort_columns
 
@@ -62,6 +63,34 @@ class SortAttribute:
 
 
 @cache
+def made_indexes(table: Table) -> tuple[Index, ...]:
+    """The indexes that are made beside this table."""
+    return tuple(index for index in table.indexes if index.asked and not is_base(table, index))
+
+
+def index_name(index: Index) -> str:
+    """The name of this index in DynamoDB. One that is spread had another name before it was."""
+    return index.name if index.spread == 1 else f"{index.name}_spread"
+
+
+def partition_attribute(index: Index) -> str:
+    """What divides this index: `EventID`, or `EventIDSpread16` where one value has several partitions."""
+    name = attribute_name(index.partition)
+    return name if index.spread == 1 else f"{name}Spread{index.spread}"
+
+
+def partition_values(index: Index, value: str) -> tuple[str, ...]:
+    """The partitions in which the entries of this value are."""
+    return (value,) if index.spread == 1 else tuple(f"{value}#{number}" for number in range(index.spread))
+
+
+def partition_value(index: Index, value: str, key: Key) -> str:
+    """That in which the entry of the record with this key is."""
+    # Other bits than those by which `hold_shard` is chosen, so that both together divide evenly.
+    return partition_values(index, value)[crc32("\0".join(key).encode(errors="surrogatepass")) // 64 % index.spread]
+
+
+@cache
 def sort_attribute(table: Table, index_name: str) -> SortAttribute:
     """What orders this index: `EventID`, or `SortByStartDateTimeEventID`. Indexes of one order share it."""
     columns = sort_columns(table.index(index_name), table)
@@ -75,7 +104,7 @@ def sort_attribute(table: Table, index_name: str) -> SortAttribute:
 @cache
 def derived_attributes(table: Table) -> tuple[SortAttribute, ...]:
     """Every attribute that items of this table carry for the order of indexes."""
-    found = {sort_attribute(table, index.name) for index in table.indexes if not is_base(table, index)}
+    found = {sort_attribute(table, index.name) for index in made_indexes(table)}
     return tuple(sorted((each for each in found if each.is_derived), key=lambda each: each.name))
 
 
@@ -100,11 +129,11 @@ def definition(table: Table, prefix: str = "") -> Definition:
     An index of records that are never changed holds them whole. Any other holds keys alone: it is written when a record moves in it
     and at no other time, so that a sale, which changes pools, costs nothing there; the records are read by their keys.
     """
-    indexes = [index for index in table.indexes if not is_base(table, index)]
+    indexes = made_indexes(table)
     assert all(index.lags for index in indexes), f"{table.name}: an index beside the table is always late"
     keyed = {attribute_name(name) for name in table.key}
     for index in indexes:
-        keyed |= {attribute_name(index.partition), sort_attribute(table, index.name).name}
+        keyed |= {partition_attribute(index), sort_attribute(table, index.name).name}
     made: Definition = {
         "TableName": table_name(table, prefix),
         "BillingMode": "PAY_PER_REQUEST",
@@ -115,8 +144,8 @@ def definition(table: Table, prefix: str = "") -> Definition:
         projection = "ALL" if is_written_once(table) else "KEYS_ONLY"
         made["GlobalSecondaryIndexes"] = [
             {
-                "IndexName": index.name,
-                "KeySchema": _key_schema(attribute_name(index.partition), sort_attribute(table, index.name).name),
+                "IndexName": index_name(index),
+                "KeySchema": _key_schema(partition_attribute(index), sort_attribute(table, index.name).name),
                 "Projection": {"ProjectionType": projection},
             }
             for index in indexes

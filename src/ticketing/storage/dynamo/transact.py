@@ -14,7 +14,7 @@ from ticketing.base.store import Conflict
 from ticketing.base.tables import Kind, Record, Table, attribute_name
 from ticketing.base.times import written
 from ticketing.schema.tables import LISTINGS
-from ticketing.storage.dynamo.schema import table_name
+from ticketing.storage.dynamo.schema import made_indexes, partition_attribute, table_name
 from ticketing.storage.dynamo.values import (
     FOREIGN_VERSION,
     Attribute,
@@ -189,8 +189,11 @@ class Alone:
                 dropped.append(said.name(attribute))
             else:
                 assigned.append(f"{said.name(attribute)} = {said.value(attribute_of(column.kind, value))}")
-        for attribute, helper in helpers_of(table, record).items():
+        helpers = helpers_of(table, record)
+        for attribute, helper in helpers.items():
             assigned.append(f"{said.name(attribute)} = {said.value(helper)}")
+        spread = {partition_attribute(index) for index in made_indexes(table) if index.spread > 1}
+        dropped += [said.name(attribute) for attribute in sorted(spread.difference(helpers))]
         update = f"SET {', '.join(assigned)}" + (f" REMOVE {', '.join(dropped)}" if dropped else "")
         return said.action("Update", target, conditions, update)
 

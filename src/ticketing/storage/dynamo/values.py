@@ -13,7 +13,14 @@ import orjson
 from ticketing.base.bounds import API_KEYS_PER_USER_MAX, DEVICES_PER_EVENT_MAX, INTEGER_MAX, POOL_MAX
 from ticketing.base.tables import Column, Key, Kind, Record, Table, Value, attribute_name
 from ticketing.base.times import read, written
-from ticketing.storage.dynamo.schema import GARBAGE_ATTRIBUTE, derived_attributes, has_garbage
+from ticketing.storage.dynamo.schema import (
+    GARBAGE_ATTRIBUTE,
+    derived_attributes,
+    has_garbage,
+    made_indexes,
+    partition_attribute,
+    partition_value,
+)
 
 Attribute: TypeAlias = dict[str, Any]
 Item: TypeAlias = dict[str, Attribute]
@@ -101,11 +108,15 @@ def item_of(table: Table, record: Record) -> Item:
 
 
 def helpers_of(table: Table, record: Record) -> Item:
-    """The attributes beside a record's columns: what orders its indexes, and when it becomes garbage."""
+    """The attributes beside a record's columns: what divides and orders its indexes, and when it becomes garbage."""
     helpers: Item = {}
     for derived in derived_attributes(table):
         values = [record[name] for name in derived.columns]
         helpers[derived.name] = {"S": sort_text(table, derived.columns, values)}
+    for index in made_indexes(table):
+        if index.spread > 1 and record[index.partition] is not None:
+            value = partition_value(index, record[index.partition], table.key_of(record))
+            helpers[partition_attribute(index)] = {"S": value}
     if has_garbage(table):
         helpers[GARBAGE_ATTRIBUTE] = {"N": str(int(record["expires_at"].timestamp()) + 1)}
     return helpers
