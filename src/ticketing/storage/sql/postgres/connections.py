@@ -24,6 +24,9 @@ WAIT_SECONDS: Final = 5.0
 """How long a read may wait for a free connection, and a write for a row that another process changes."""
 STATEMENT_SECONDS: Final = 15.0
 """A statement takes milliseconds; one that takes so long is stuck, and is ended."""
+SILENCE_SECONDS: Final = 4.0
+"""A transaction in which nothing is asked for so long has lost whoever began it: it is ended, and lets go of its rows. That is sooner
+than whoever looks for its outcome gives up."""
 STATEMENTS_KEPT: Final = 500
 """Prepared statements of a connection: as many as there are shapes of batches, and more."""
 
@@ -35,6 +38,7 @@ _SESSION: Final = (
 _WRITING: Final = (
     # Through indexes and in the order given, so that rows are locked in key order however small a table is.
     "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; "
+    f"set idle_in_transaction_session_timeout = {int(SILENCE_SECONDS * 1000)}; "
     "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'"
 )
 

@@ -83,7 +83,8 @@ class PostgresEngine:
         self.readers = Connections(url, max(1, connections_max() - 2))
         self.scanners = Connections(url, 1)
         self.writers = Connections(url, 1, writing=True)
-        self._batch_prefix = secrets.token_hex(8)
+        self.batch_prefix = secrets.token_hex(8)
+        """What the ids of all batches of this engine begin with."""
         self._batch_number = 0
         self._seen_for = 0
         self.unseen_count = 0
@@ -326,7 +327,7 @@ class PostgresEngine:
 
     def _new_batch(self) -> str:
         self._batch_number += 1
-        return f"{self._batch_prefix}-{self._batch_number:08d}"
+        return f"{self.batch_prefix}-{self._batch_number:08d}"
 
     async def _run(self, connection: Any, fold: Fold, batch_id: str | None = None) -> str:
         batch_id = batch_id or self._new_batch()
