@@ -13,7 +13,7 @@ from ticketing.base.store import Store
 from ticketing.schema.tables import TABLES
 
 
-@pytest.fixture(params=[name for name in ENGINES if name != "postgres"])
+@pytest.fixture(params=ENGINES)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """An empty store with the tables of the house: the test runs once on every engine that a house can be opened on."""
     async with ENGINES[request.param](tmp_path, TABLES) as opened:

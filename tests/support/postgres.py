@@ -300,7 +300,7 @@ def give_back(url: str, statements: tuple[str, ...]) -> None:
 async def _emptied(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
-        names = "select tablename from pg_tables where schemaname = 'public' and tablename <> 'alembic_version'"
+        names = "select tablename from pg_tables where schemaname = 'public'"
         tables = [row[0] for row in await connection.fetch(names)]
         if os.environ.get(OVERRIDE):
             await connection.execute(f"truncate {', '.join(tables)} cascade")
