@@ -140,3 +140,14 @@ def test_a_process_apart_ends_with_the_code_of_its_work(work: Callable[[], None]
     _, status = os.waitpid(run_apart(work), 0)
 
     assert os.waitstatus_to_exitcode(status) == code
+
+
+def test_who_guesses_a_password_has_ten_tries_over_all_workers_of_all_hosts(tmp_path: Path) -> None:
+    here = site(tmp_path, workers=str(WORKERS), rate_limits="on")
+    guess = {"email": "admin@ticket.localhost", "password": "not the right one"}
+
+    with here.served() as one, here.served() as other:
+        urls = [served.url for served in (one, other)] * 8
+        statuses = [httpx.post(f"{url}/v1/sessions", json=guess, timeout=30).status_code for url in urls]
+
+    assert statuses == [401] * 10 + [429] * 6

@@ -2,22 +2,32 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.proof.jobber import numbers
+from tests.support.postgres import drop_database, new_database
 from ticketing.entry.jobs import LEASE_LASTS
 from ticketing.storage.sql.opening import open_store
+from ticketing.storage.sql.postgres.opening import migrate_now
 
 ROOT = Path(__file__).parents[2]
 STEPS = 60
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    open_store(tmp_path / "ticket.db").engine.close()
-    return f"sqlite:///{tmp_path / 'ticket.db'}"
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty store of the latest revision."""
+    if request.param == "postgres":
+        url = new_database()
+        migrate_now(url)
+        yield url
+        drop_database(url)
+    else:
+        open_store(tmp_path / "ticket.db").engine.close()
+        yield f"sqlite:///{tmp_path / 'ticket.db'}"
 
 
 @pytest.fixture

@@ -6,24 +6,19 @@ file itself knows their order. A refusal that says how many are left must be tru
 
 import asyncio
 import random
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.books import assert_sound, rows
 from tests.support.nursery import Born, Nursery, Offer, nursery, put_on_sale
 from tests.support.processes import Site, site
 from tests.support.wire import Ask, Wire
-from ticketing.base.house import Keys
-from ticketing.entry.secret import load_secret
-from ticketing.sales.store import customer_name
-from ticketing.storage.sql.doctor import examine
 from ticketing.web.once import key_of
 
 CLIENTS = 512
@@ -84,22 +79,11 @@ class Sale:
         self.taken.append(Taken(asked_at, time.monotonic(), quantity, name))
 
 
-def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
-    """What a query finds in the file."""
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        return connection.execute(query).fetchall()
-    finally:
-        connection.close()
-
-
 def assert_history_is_explained(sale: Sale) -> None:
     """Nothing, where each refusal was true at a moment between its question and its answer, and no count was ever below nothing."""
     place_of = {
         name: place
-        for place, (name,) in enumerate(
-            rows(sale.site.database, "select idempotency_key from idempotency order by rowid")
-        )
+        for place, (name,) in enumerate(rows(sale.site, "select idempotency_key from idempotency order by rowid"))
     }
     history = sorted(sale.taken, key=lambda taken: place_of[taken.name])
     free = list(accumulate((taken.moved for taken in history), initial=sale.stock))
@@ -114,16 +98,10 @@ def assert_history_is_explained(sale: Sale) -> None:
         assert refused.left in free[first : last + 1], f"it was never so: {refused}, {set(free[first : last + 1])}"
 
 
-def assert_sound(sale: Sale) -> None:
-    """Nothing, where the doctor finds nothing."""
-    keys = Keys(load_secret(sale.site.database, given=None))
-    assert examine(sale.site.database, customer_of=partial(customer_name, keys)) == []
-
-
 def held_or_sold(sale: Sale) -> int:
     """How many places somebody has."""
     ((held, sold),) = rows(
-        sale.site.database,
+        sale.site,
         "select (select coalesce(sum(quantity), 0) from orders join order_details using (order_id) where payment_status = 'pending'), "
         "(select count(*) from admissions where holds_place)",
     )
@@ -177,7 +155,7 @@ async def test_of_512_clients_who_want_one_each_exactly_the_stock_is_served(
     assert {refused.left for refused in sale.refused} == {0}
     assert held_or_sold(sale) == stock
     assert_history_is_explained(sale)
-    assert_sound(sale)
+    assert_sound(sale.site)
 
 
 @pytest.mark.slow
@@ -193,7 +171,7 @@ async def test_of_512_clients_who_want_three_each_of_a_thousand_the_rest_hear_th
     assert sum(order is not None for order in orders) == 333
     assert {refused.left for refused in sale.refused} == {1}
     assert_history_is_explained(sale)
-    assert_sound(sale)
+    assert_sound(sale.site)
 
 
 @pytest.mark.slow
@@ -225,7 +203,7 @@ async def test_whoever_takes_what_is_left_gets_it_until_exactly_nothing_is(
 
     assert held_or_sold(sale) == sale.stock
     assert_history_is_explained(sale)
-    assert_sound(sale)
+    assert_sound(sale.site)
 
 
 @pytest.mark.slow
@@ -246,7 +224,7 @@ async def test_places_that_were_held_and_never_paid_come_back_and_are_sold(serve
                 path = f"/v1/orders/{order['order_id']}/payments"
                 ask = Ask("POST", path, {"payment_method": "test"}, f"pay{number}", order["access_token"])
                 return (await wire.send(ask)).status == 201
-            sold = rows(sale.site.database, "select count(*) from admissions")
+            sold = rows(sale.site, "select count(*) from admissions")
             if sold == [(sale.stock,)]:
                 return False
             await asyncio.sleep(0.05)
@@ -257,5 +235,5 @@ async def test_places_that_were_held_and_never_paid_come_back_and_are_sold(serve
     drop(wires)
 
     assert sum(bought) == sale.stock
-    assert rows(sale.site.database, "select quantity_available from tickets") == [(0,)]
-    assert_sound(sale)
+    assert rows(sale.site, "select quantity_available from tickets") == [(0,)]
+    assert_sound(sale.site)
