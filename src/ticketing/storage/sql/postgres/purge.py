@@ -16,7 +16,7 @@ ROWS_PER_STEP: Final = 5_000
 BATCHES_KEPT: Final = "1 hour"
 """A lost batch is settled within seconds; nobody asks for one that is older."""
 
-_BATCHES: Final = f"select ctid from batches where made_at < now() - interval '{BATCHES_KEPT}' limit {ROWS_PER_STEP}"
+_BATCHES: Final = f"made_at < now() - interval '{BATCHES_KEPT}'"
 
 
 async def purge(url: str, *, now: datetime) -> int:
@@ -26,11 +26,8 @@ async def purge(url: str, *, now: datetime) -> int:
         try:
             count = 0
             for table in PURGED:
-                ran_out = (
-                    f"select ctid from {table.name} where expires_at <= $1 limit {ROWS_PER_STEP} for update skip locked"
-                )
-                count += await _deleted(connection, table.name, ran_out, now)
-            await _deleted(connection, "batches", _BATCHES)
+                count += await _deleted(connection, table.name, table.key, "expires_at <= $1", now)
+            await _deleted(connection, "batches", ("batch_id",), _BATCHES)
             return count
         finally:
             await closed(connection)
@@ -39,11 +36,17 @@ async def purge(url: str, *, now: datetime) -> int:
         raise Busy from error
 
 
-async def _deleted(connection: Any, table: str, chosen: str, *parameters: Any) -> int:
-    """How many rows of a table were deleted, in steps: those that `chosen` selects."""
+async def _deleted(connection: Any, table: str, key: tuple[str, ...], ran_out: str, *parameters: Any) -> int:
+    """How many rows of a table were deleted, in steps: those of which `ran_out` holds."""
+    # By key and not by place (ctid), which databases that only speak as PostgreSQL does do not have; chosen once and not for each row.
+    statement = (
+        f"with chosen as materialized (select {', '.join(key)} from {table} where {ran_out} limit {ROWS_PER_STEP} "
+        f"for update skip locked) delete from {table} as t using chosen where "
+        + " and ".join(f"t.{name} = chosen.{name}" for name in key)
+    )
     count = 0
     while True:
-        done = await connection.execute(f"delete from {table} where ctid = any(array({chosen}))", *parameters)
+        done = await connection.execute(statement, *parameters)
         deleted = int(done.rpartition(" ")[2])
         count += deleted
         if deleted < ROWS_PER_STEP:
