@@ -348,3 +348,28 @@ def test_the_demo_opens_with_real_events_in_test_mode_and_loads_them_once(here: 
     assert [event["event_id"] for event in again] == [event["event_id"] for event in matches]
     assert "TEST MODE" in first
     assert first.count("loading worldcup") == here.output.read_text().count("loading worldcup")
+
+
+# streams -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_sale_is_told_within_a_second_or_two_and_streams_end_at_once_when_the_server_stops(here: Site) -> None:
+    with here.served() as served:
+        offer = served.on_sale(quantity=8)
+        path = f"/events/{offer['event_id']}/availability"
+        with served.client() as listener, served.client() as buyer, listener.stream("GET", path) as stream:
+            lines = (line for line in stream.iter_lines() if line.startswith("data: "))
+            before = json.loads(next(lines)[6:])["types"][offer["ticket_type_id"]]
+            assert order(buyer, offer, buyer="ada", quantity=3).status_code == 201
+            sold = time.monotonic()
+            after = json.loads(next(lines)[6:])["types"][offer["ticket_type_id"]]
+            told_after = time.monotonic() - sold
+
+            served.server.process.send_signal(signal.SIGTERM)
+            stopped = time.monotonic()
+            assert list(lines) == []
+        served.server.process.wait(15)
+
+    assert (before["left"], after["left"]) == (8, 5)
+    assert told_after < 5  # a second, on a machine that has nothing else to do
+    assert time.monotonic() - stopped < 15

@@ -128,6 +128,14 @@ CITY_VENUES_MAX: Final = 500
 CALENDAR_EVENTS_MAX: Final = 300
 """Events on the page of a month: ten a day. Past it the page says that it was cut, and each day leads to all of its events."""
 
+# Streams
+WATCHES_MAX: Final = 2_000
+"""Streams of one process that tell what is left of events: a connection and some kilobytes each. Who finds none has the page as it is."""
+WATCHES_PER_CLIENT_MAX: Final = 100
+"""Of one address, behind which a campus may sit; a page has one stream, and only while it is seen."""
+WATCH_SECONDS_MAX: Final = 600
+"""Then a stream ends, and the browser opens another: so connections spread anew over processes that were added."""
+
 # Feeds
 FEED_EVENTS_MAX: Final = 500
 """Events in a calendar that is subscribed to, the nearest ones: a phone reads all of it every hour."""

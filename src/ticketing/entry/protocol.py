@@ -9,6 +9,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from ticketing.catalog.watching import Watches
 from ticketing.site.shedding import Shedding
 from ticketing.site.shortway import HotRequest, ShortWay, on_the_wire
 
@@ -21,6 +22,8 @@ LEAVING_SECONDS: Final = 1.0
 may have sent a request just as we closed: they cannot tell whether it was done, and answer 502."""
 SHEDDING: Final = "ticketing.shedding"
 """Under what name the lifespan's state has the `Shedding`."""
+WATCHES: Final = "ticketing.watches"
+"""Under what name it has the `Watches`."""
 SHORT_WAY: Final = "ticketing.short_way"
 """Under what name it has the `ShortWay`."""
 
@@ -47,6 +50,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._shedding: Shedding | None = app_state.get(SHEDDING)
         self._short_way: ShortWay | None = app_state.get(SHORT_WAY)
+        self._watches: Watches | None = app_state.get(WATCHES)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The wait for the first request begins."""
@@ -91,7 +95,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_timer = self.loop.call_later(HEAD_SECONDS_MAX, self._too_slow)
 
     def shutdown(self) -> None:
-        """What is under way is answered, or what comes within a moment, and the connection ends."""
+        """What is under way is answered, or what comes within a moment, streams end, and the connection ends."""
+        if self._watches is not None:
+            self._watches.close()
         if self._is_between_requests() and not self._closes:
             self.loop.call_later(LEAVING_SECONDS, self.shutdown)
         elif self._held is None:

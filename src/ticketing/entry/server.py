@@ -28,7 +28,7 @@ from ticketing.entry.jobs import Jobs, jobs_of
 from ticketing.entry.logs import set_up_logs
 from ticketing.entry.mail import Mail, mail_of
 from ticketing.entry.opening import CANNOT_START, NowhereToTell, OpenHouse, open_house
-from ticketing.entry.protocol import SHEDDING, SHORT_WAY, BoundedProtocol
+from ticketing.entry.protocol import SHEDDING, SHORT_WAY, WATCHES, BoundedProtocol
 from ticketing.entry.secret import refuse_other_secret
 from ticketing.entry.supervisor import Supervisor, ended, run_apart
 from ticketing.site.app import build_app
@@ -148,6 +148,7 @@ class WithLifespan:
         leaving = asyncio.create_task(_leave_figures(self._app.state.metrics), name="figures")
         scope["state"][SHEDDING] = self._app.state.shedding  # the server hands these to the protocol of each connection
         scope["state"][SHORT_WAY] = self._app.state.short_way
+        scope["state"][WATCHES] = self._app.state.watches
         await send({"type": "lifespan.startup.complete"})
         await receive()
         leaving.cancel()

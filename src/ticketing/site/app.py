@@ -14,6 +14,7 @@ from ticketing.catalog import api as catalog
 from ticketing.catalog import feeds as catalog_feeds
 from ticketing.catalog import pages as catalog_pages
 from ticketing.catalog.feeds import Feeds
+from ticketing.catalog.watching import Watches
 from ticketing.checkin import api as checkin
 from ticketing.events import api as events
 from ticketing.notify import api as notify
@@ -76,6 +77,7 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
     app.state.passwords = Passwords()
     app.state.drawing = Drawing()
     app.state.feeds = Feeds()
+    app.state.watches = Watches(house)
     app.state.limiter = limiter_of_house(house)
     app.state.metrics = Metrics(house.store)
     app.state.shedding = Shedding(app.state.metrics, path=ORDERS_PATH, root_path=house.settings.root_path)

@@ -12,17 +12,22 @@ from ticketing.catalog.posters import poster
 from ticketing.catalog.queries import PUBLIC_SECONDS
 from ticketing.catalog.rules import event_shown
 from ticketing.catalog.structured import map_url, structured_data
+from ticketing.catalog.watching import Watches
 from ticketing.events.blocks import counted
 from ticketing.events.calendar import MEDIA, Dated, calendar_file, event_url, host_of
+from ticketing.events.model import ShownStatus
 from ticketing.events.store import read_categories, read_event, read_offer
 from ticketing.venues.store import read_venue
 from ticketing.web.headers import secured
+from ticketing.web.limits import address_of
 from ticketing.web.markdown import excerpt, rendered
 from ticketing.web.render import page
 from ticketing.web.routing import Now, TheHouse
 
 routes = APIRouter(include_in_schema=False)
 
+SELLING: Final = (ShownStatus.UPCOMING, ShownStatus.ONGOING)
+"""While an event stands so, what is left of it may change under a visitor's eyes."""
 EXCERPT_MAX: Final = 155
 """What search engines show of a description."""
 
@@ -47,6 +52,7 @@ async def get_event_page(request: Request, event_id: str, house: TheHouse, now: 
         event=event,
         venue=venue,
         state=shown.status.value,
+        is_live=_watches_of(request) is not None and shown.status in SELLING and bool(shown.types),
         categories=list(categories.values()),
         map_url=map_url(venue),
         description=rendered(event.description),
@@ -54,6 +60,21 @@ async def get_event_page(request: Request, event_id: str, house: TheHouse, now: 
         structured=Markup(structured_data(shown, url=url)),  # noqa: S704 - its angle brackets are escaped
         draw=Markup(poster(event.event_id, category=next(iter(event.categories), ""))),  # noqa: S704 - drawn here
     )
+
+
+@routes.get("/events/{event_id}/availability")
+async def get_availability(request: Request, event_id: str) -> Response:
+    """What is left, as server-sent events: now, and whenever it changes. Raises NotFound where no streams are offered."""
+    watches = _watches_of(request)
+    if watches is None:
+        raise NotFound
+    return await watches.open(event_id, client=address_of(request.scope))
+
+
+def _watches_of(request: Request) -> Watches | None:
+    """The streams of this process; None where an answer cannot stay open, as on Lambda."""
+    watches: Watches | None = request.app.state.watches
+    return watches
 
 
 @routes.get("/events/{event_id}/calendar.ics")
