@@ -13,7 +13,7 @@ from bench import crowded, history
 from bench.load import LOST, Answer
 from bench.outcome import Figure, Outcome, Table, block, brief_block, figures_table, write_outcome
 from bench.report import Machine, Provenance
-from bench.scenarios import cold_start, memory
+from bench.scenarios import cold_start, dynamodb, memory
 from bench.scenarios.sold_out import ending_of
 from bench.stage import Stage, begin, order_one
 
@@ -228,3 +228,12 @@ def test_a_start_takes_all_of_its_steps_and_half_of_the_starts_decide() -> None:
 
     assert quick.seconds == pytest.approx(0.7)
     assert [figure.met for figure in outcome.figures if figure.aim] == [True, False, True]
+
+
+def test_orders_on_dynamodb_follow_from_what_a_transaction_holds_and_what_partitions_take() -> None:
+    servers, spread, alone, many = dynamodb.calculated(19)
+
+    assert (servers.least, servers.most) == (19 * 40, 19 * 65)
+    assert (spread.least, spread.most) == (16 * 19 * 40, 16_000)
+    assert (alone.least, many.least) == (50, 64 * 50)
+    assert dynamodb.units_of_an_order(1) == 2 * 7 + 2
