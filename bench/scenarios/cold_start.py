@@ -29,15 +29,13 @@ MACHINES = {"x86_64": "x86_64", "aarch64": "arm64"}
 
 _PROGRAM = """
 import time
-began = time.perf_counter()
+laps = [(time.perf_counter(), time.process_time())]
 import json, resource, sys
 sys.path.insert(0, sys.argv[1])
-laps = []
 
 def lap():
-    laps.append(time.perf_counter())
+    laps.append((time.perf_counter(), time.process_time()))
 
-laps.append(began)
 from ticketing.entry import lambda_http
 from ticketing.entry.aws import Invocations
 lap()
@@ -62,7 +60,8 @@ lap()
 usage = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps({
     "status": reply["statusCode"],
-    "laps": [after - before for before, after in zip(laps, laps[1:])],
+    "laps": [[after - before for before, after in zip(*both)] for both in zip(laps, laps[1:])],
+    "waited": int(open("/proc/self/schedstat").read().split()[1]) / 1e9,
     "cpu": usage.ru_utime + usage.ru_stime,
     "bytes": usage.ru_maxrss * 1024,
 }))
@@ -85,16 +84,26 @@ def run(options: Options) -> Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """One start: seconds of each step, seconds of the processor, and bytes at their highest."""
+    """One start: seconds of each step and of the processor in it, and bytes at their highest.
+
+    `waited_seconds` is what it was ready to run and others had the processor (Linux counts that of each process).
+    """
 
     steps: tuple[float, ...]
+    cpu_steps: tuple[float, ...]
     cpu_seconds: float
+    waited_seconds: float
     resident_bytes: int
 
     @property
     def seconds(self) -> float:
         """From the start of the process to the answer."""
         return sum(self.steps)
+
+    @property
+    def own_seconds(self) -> float:
+        """The same without what it waited for a processor."""
+        return self.seconds - self.waited_seconds
 
 
 def build_package() -> Path:
@@ -111,8 +120,14 @@ def start_once(function: Path) -> Start:
     empty = _run("import time; print(time.process_time())")
     values = json.loads(answered)
     assert values["status"] == 200, values
-    steps = (float(empty), *values["laps"])
-    return Start(steps=steps, cpu_seconds=values["cpu"], resident_bytes=values["bytes"])
+    wall, cpu = zip(*values["laps"], strict=True)
+    return Start(
+        steps=(float(empty), *wall),
+        cpu_steps=(float(empty), *cpu),
+        cpu_seconds=values["cpu"],
+        waited_seconds=values["waited"],
+        resident_bytes=values["bytes"],
+    )
 
 
 def _run(program: str, *arguments: str) -> str:
@@ -123,8 +138,11 @@ def _run(program: str, *arguments: str) -> str:
 def outcome_of(starts: Sequence[Start], *, package_bytes: int, command: str) -> Outcome:
     """What these starts say."""
     seconds = statistics.median(start.seconds for start in starts)
+    own = statistics.median(start.own_seconds for start in starts)
+    waited = statistics.median(start.waited_seconds for start in starts)
     cpu = statistics.median(start.cpu_seconds for start in starts)
     resident = max(start.resident_bytes for start in starts)
+    cpu_steps = [statistics.median(start.cpu_steps[step] for start in starts) for step in range(len(STEPS))]
     steps = [statistics.median(start.steps[step] for start in starts) for step in range(len(STEPS))]
     return Outcome(
         name=NAME,
@@ -132,12 +150,14 @@ def outcome_of(starts: Sequence[Start], *, package_bytes: int, command: str) -> 
         provenance=provenance(command=command),
         figures=(
             Figure(
-                what="from the start of the process to the first answer, median",
-                value=f"{seconds:.2f} s",
+                what="from the start of the process to the first answer on a processor of its own, median",
+                value=f"{own:.2f} s",
                 aim=f"under {SECONDS_AIM:.0f} s",
-                met=seconds < SECONDS_AIM,
+                met=own < SECONDS_AIM,
             ),
-            Figure(what="the longest", value=f"{max(start.seconds for start in starts):.2f} s"),
+            Figure(what="by the clock, median", value=f"{seconds:.2f} s"),
+            Figure(what="of that, ready to run while others had the processor", value=f"{waited:.2f} s"),
+            Figure(what="the longest, by the clock", value=f"{max(start.seconds for start in starts):.2f} s"),
             Figure(what="processor time, median", value=f"{cpu:.2f} s"),
             Figure(
                 what="memory at its highest",
@@ -154,17 +174,23 @@ def outcome_of(starts: Sequence[Start], *, package_bytes: int, command: str) -> 
         ),
         tables=(
             Table(
-                columns=("step", "ms, median"),
-                rows=tuple((name, f"{1000 * step:.0f}") for name, step in zip(STEPS, steps, strict=True)),
+                columns=("step", "ms by the clock, median", "ms of the processor, median"),
+                rows=tuple(
+                    (name, f"{1000 * step:.0f}", f"{1000 * cpu_step:.0f}")
+                    for name, step, cpu_step in zip(STEPS, steps, cpu_steps, strict=True)
+                ),
             ),
         ),
         remarks=(
             f"{len(starts)} fresh processes with nothing but the package, its files in the page cache. What Lambda adds is not in it: it "
             "brings the package to the machine and starts the process; nor are the two answers of DynamoDB that a start waits for (the "
-            "fingerprint of the secret, and whether there has been an admin).",
+            "fingerprint of the secret, and whether there has been an admin). Lambda gives a start a processor of its own (at 1769 MB); "
+            "where other work shares the machine, the clock shows that work too.",
         ),
         values={
             "seconds": seconds,
+            "own_seconds": own,
+            "waited_seconds": waited,
             "cpu_seconds": cpu,
             "resident_bytes": resident,
             "package_bytes": package_bytes,

@@ -220,14 +220,34 @@ def test_a_house_with_a_history_is_sound_and_what_is_changed_is_a_copy(
 # cold starts -----------------------------------------------------------------------------------------------------------
 
 
+def a_start(*, imports: float, waited: float, mebibytes: int) -> cold_start.Start:
+    """A start whose imports took so long, of which it waited so long for a processor."""
+    return cold_start.Start(
+        steps=(0.0, imports, 0.1, 0.05, 0.05),
+        cpu_steps=(0.0, imports - waited, 0.1, 0.05, 0.05),
+        cpu_seconds=imports - waited + 0.2,
+        waited_seconds=waited,
+        resident_bytes=mebibytes * 2**20,
+    )
+
+
 def test_a_start_takes_all_of_its_steps_and_half_of_the_starts_decide() -> None:
-    quick = cold_start.Start(steps=(0.0, 0.5, 0.1, 0.05, 0.05), cpu_seconds=0.6, resident_bytes=90 * 2**20)
-    slow = cold_start.Start(steps=(0.0, 2.0, 0.1, 0.05, 0.05), cpu_seconds=0.7, resident_bytes=210 * 2**20)
+    quick = a_start(imports=0.5, waited=0.0, mebibytes=90)
+    slow = a_start(imports=2.0, waited=0.0, mebibytes=210)
 
     outcome = cold_start.outcome_of([quick, quick, slow], package_bytes=2**20, command="python -m bench")
 
     assert quick.seconds == pytest.approx(0.7)
     assert [figure.met for figure in outcome.figures if figure.aim] == [True, False, True]
+
+
+def test_what_a_start_waits_for_a_processor_is_not_its_own_time() -> None:
+    crowded_out = a_start(imports=2.0, waited=1.5, mebibytes=90)
+
+    outcome = cold_start.outcome_of([crowded_out], package_bytes=2**20, command="python -m bench")
+
+    assert crowded_out.own_seconds == pytest.approx(0.7)
+    assert outcome.figures[0].met
 
 
 def test_orders_on_dynamodb_follow_from_what_a_transaction_holds_and_what_partitions_take() -> None:
