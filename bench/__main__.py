@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bench.outcome import Options, Outcome, block, brief_block, figures_table, write_outcome
 from bench.progress import say
 from bench.report import MarkersMissing, write_block
-from bench.scenarios import cold_start, dynamodb, flash, growth, memory, overload, reads, sold_out
+from bench.scenarios import cold_start, dynamodb, flash, growth, memory, overload, pages, reads, sold_out
 from bench.serve import REPOSITORY
 
 SCENARIOS: Mapping[str, Callable[[Options], Outcome]] = {
@@ -17,6 +17,7 @@ SCENARIOS: Mapping[str, Callable[[Options], Outcome]] = {
     sold_out.NAME: sold_out.run,
     overload.NAME: overload.run,
     reads.NAME: reads.run,
+    pages.NAME: pages.run,
     growth.NAME: growth.run,
     memory.NAME: memory.run,
     dynamodb.NAME: dynamodb.run,

@@ -1,13 +1,15 @@
 """What every request passes first: ids, hosts, sizes, the bound on requests in flight, counts, and health."""
 
 import asyncio
+import inspect
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
 import httpx
 import pytest
 import structlog
+from fastapi.routing import APIRoute
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import Message, Scope
 
@@ -369,3 +371,26 @@ async def test_however_many_ask_the_store_is_looked_at_once() -> None:
 
     assert {answer.status_code for answer in answers} == {200}
     assert store.commits == 1
+
+
+def routes_of(routes: Iterable[Any]) -> Iterator[APIRoute]:
+    """Every route of the framework, those of included routers too."""
+    for route in routes:
+        if isinstance(route, APIRoute):
+            yield route
+        yield from routes_of(getattr(getattr(route, "original_router", None), "routes", ()))
+
+
+def called_for(dependant: Any) -> Iterator[Any]:
+    """What is called for a route: itself, and what it depends on."""
+    yield dependant.call
+    for each in dependant.dependencies:
+        yield from called_for(each)
+
+
+def test_nothing_that_a_route_needs_is_called_in_a_thread() -> None:
+    found = list(routes_of(build_app(make_house()).routes))
+    calls = {call for route in found for call in called_for(route.dependant) if call is not None}
+
+    assert len(found) > 100
+    assert [call for call in calls if not inspect.iscoroutinefunction(call)] == []

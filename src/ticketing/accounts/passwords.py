@@ -97,7 +97,7 @@ def common_passwords() -> frozenset[str]:
     return frozenset(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))
 
 
-def passwords_of(request: Request) -> Passwords:
+async def passwords_of(request: Request) -> Passwords:
     """The threads in which this application hashes passwords."""
     passwords: Passwords = request.app.state.passwords
     return passwords

@@ -145,6 +145,12 @@ SITEMAP_URLS_MAX: Final = 50_000
 """What sitemaps.org allows in one part. Parts are months; a million events of two years are 42,000 a month."""
 SITEMAP_MONTHS_MAX: Final = 1_200
 
+# Pages
+PAGES_KEPT_MAX: Final = 256
+"""Public pages that a process keeps for a moment, each in a language and a coding. A page has some 4 KB: a megabyte in all."""
+PAGE_KEPT_BYTES_MAX: Final = 64 * 1024
+"""What is larger is made anew each time, so that the pages that are kept have 16 MB at most."""
+
 # Imports
 IMPORT_BYTES_MAX: Final = 20 * 1024 * 1024
 """Read into memory at once. Twenty thousand lines of a spreadsheet are a few megabytes."""

@@ -83,7 +83,7 @@ class Feeds:
         return feed
 
 
-def _feeds_of(request: Request) -> Feeds:
+async def _feeds_of(request: Request) -> Feeds:
     feeds: Feeds = request.app.state.feeds
     return feeds
 

@@ -112,7 +112,7 @@ def make_app(opened: OpenHouse, config: Config, *, siblings: Siblings | None = N
     One of several processes shows the figures of its siblings with its own.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
-    app = build_app(opened.house, hosts=config.hosts, log_requests=config.text("log_level") == "debug")
+    app = build_app(opened.house, hosts=config.hosts, log_requests=config.text("log_level") == "debug", keep_pages=True)
     app.state.metrics.siblings = siblings
     outer: ASGIApp = app
     if config.proxies:

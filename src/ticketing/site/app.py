@@ -27,6 +27,7 @@ from ticketing.site import design, docs, errors, health
 from ticketing.site.description import completed
 from ticketing.site.front import Front, HandOver
 from ticketing.site.health import Readiness
+from ticketing.site.kept import Kept
 from ticketing.site.metrics import Metrics
 from ticketing.site.requests import RequestIds
 from ticketing.site.rush import Rush
@@ -60,10 +61,13 @@ class Application(FastAPI):
         await super().__call__(scope, receive, send)
 
 
-def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests: bool = False) -> FastAPI:
+def build_app(
+    house: House, *, hosts: frozenset[str] = frozenset(), log_requests: bool = False, keep_pages: bool = False
+) -> FastAPI:
     """The ASGI application that works in this house.
 
     With `hosts` it answers for these alone, in lower case and without a port; `log_requests` writes a debug line for each request.
+    With `keep_pages` public pages are answered from memory for up to a second (`site/kept.py`).
     """
     app = Application(
         title="Ticket",
@@ -106,8 +110,9 @@ def build_app(house: House, *, hosts: frozenset[str] = frozenset(), log_requests
         app.include_router(routes)
     app.add_middleware(HandOver)
     tell = teller(house.settings)
-    rush = Rush(LimitRequests(app.behind, app.state.limiter, tell), house=house, limiter=app.state.limiter)
     root_path = house.settings.root_path
+    pages = Kept(app.behind, root_path=root_path) if keep_pages else app.behind
+    rush = Rush(LimitRequests(pages, app.state.limiter, tell), house=house, limiter=app.state.limiter)
     ids = RequestIds()
     metrics = app.state.metrics
     app.state.short_way = ShortWay(

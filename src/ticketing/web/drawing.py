@@ -36,7 +36,7 @@ class Drawing:
         return await asyncio.wrap_future(future)
 
 
-def _drawing_of(request: Request) -> Drawing:
+async def _drawing_of(request: Request) -> Drawing:
     drawing: Drawing = request.app.state.drawing
     return drawing
 
