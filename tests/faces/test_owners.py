@@ -175,6 +175,18 @@ MATRIX = (
     Case(
         "GET /v1/admissions/{admission_id}/ticket.pdf", READS_ORDER, ("a paid order's admission",), order="a paid order"
     ),
+    Case(
+        "GET /v1/admissions/{admission_id}/apple.pkpass",
+        READS_ORDER,
+        ("a paid order's admission",),
+        order="a paid order",
+    ),
+    Case(
+        "GET /v1/admissions/{admission_id}/google-wallet",
+        READS_ORDER,
+        ("a paid order's admission",),
+        order="a paid order",
+    ),
     Case("GET /v1/orders/{order_id}/tickets.pdf", READS_ORDER, ("a paid order",), order="a paid order"),
     Case("GET /v1/orders/{order_id}/calendar.ics", READS_ORDER, ("a paid order",), order="a paid order"),
     Case(

@@ -9,6 +9,7 @@ import httpx
 from tests.support.events import BALCONY, CONCERT, KONZERTHAUS, created, id_of
 from tests.support.houses import Api, StandingClock, make_house, sign_up
 from tests.support.sales import fresh_key
+from tests.support.wallets import wallets
 from ticketing.accounts.model import UserType
 from ticketing.admission.tokens import holder_token, offer_token
 from ticketing.base.ids import from_int
@@ -141,6 +142,7 @@ async def world() -> World:
     store = RewindableStore()
     house = make_house(store, clock=StandingClock())
     made = World(Api(house), store)
+    made.api.app.state.wallets = wallets()
     api, tokens, ids = made.api, made.tokens, made.ids
     for caller, name, user_type in (
         (ADMIN, "root", UserType.ADMIN),

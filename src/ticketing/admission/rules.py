@@ -28,6 +28,14 @@ class AdmissionUsed(Refusal):
     title = "Somebody entered with this ticket already, so its attendee stays."
 
 
+class WalletNotOffered(Refusal):
+    """This site has no keys for this wallet."""
+
+    code = "wallet_not_offered"
+    kind = Kind.NOT_FOUND
+    title = "This site puts no tickets into this wallet."
+
+
 class AdmissionVoid(Refusal):
     """The admission was refunded or withdrawn."""
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from ticketing.entry.config import BY_NAME, SECRET_LENGTH_MIN, SETTINGS, Config, Survey
 from ticketing.entry.secret import secret_file
+from ticketing.entry.wallets import CannotSign, wallets_of
 
 HOLD_SECONDS_USUAL_MIN: Final = 120
 """Whoever types a name and a card's number needs about two minutes."""
@@ -33,7 +34,7 @@ def remarks(found: Survey) -> list[Remark]:
     config = found.config
     wrong = [Remark("", problem, True) for problem in found.problems]
     told = [Remark("", note, False) for note in config.notes]
-    told += [*_file(found), *_address(config), *_sale(config), *_mail(config)]
+    told += [*_file(found), *_address(config), *_sale(config), *_mail(config), *_wallets(config)]
     if "database_url" not in found.wrong:
         told += [*_database(config), *_secret(found)]
     return wrong + sorted(told, key=lambda remark: not remark.is_wrong)
@@ -118,6 +119,18 @@ def _sale(config: Config) -> Iterator[Remark]:
 def _mail(config: Config) -> Iterator[Remark]:
     if config.optional("smtp_url") is None:
         yield _doubt("smtp_url", "is not set: no mail is sent.")
+
+
+def _wallets(config: Config) -> Iterator[Remark]:
+    """Keys that cannot sign, and key files that others can read."""
+    try:
+        wallets_of(config, organization="")
+    except CannotSign as why:
+        yield _wrong(why.setting, why.detail)
+    for name in ("wallet_apple_key", "wallet_google_key"):
+        given = config.optional(name)
+        if given is not None and "\n" not in given and Path(given).is_file() and can_be_read_by_others(Path(given)):
+            yield _doubt(name, f"{given} can be read by others: chmod 600 {given}.")
 
 
 def _database(config: Config) -> Iterator[Remark]:

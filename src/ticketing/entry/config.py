@@ -193,6 +193,18 @@ def _mailbox(text: str) -> str:
     return text
 
 
+def _file_or_text(text: str) -> str:
+    if "\0" in text:
+        raise Wrong("must be the path of a file, or what would stand in it")
+    return text
+
+
+def _issuer(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,30}", text):
+        raise Wrong("must be the number of an issuer's account")
+    return text
+
+
 SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("host", "127.0.0.1", _host, "the address to listen on; 0.0.0.0 for all"),
     Setting("port", 8000, _whole(1, 65535), "the port to listen on"),
@@ -262,6 +274,37 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "mail_from", None, _mailbox, "who writes mails: `Name <address>` or an address", "tickets@ the base URL's host"
     ),
     Setting("mail_reply_to", None, _email, "where answers to mails go", "to the sender"),
+    Setting(
+        "wallet_apple_certificate",
+        None,
+        _file_or_text,
+        "the certificate of a Pass Type ID (PEM, as a file or as text), for tickets in Apple's wallet",
+        "none",
+    ),
+    Setting("wallet_apple_key", None, _file_or_text, "its private key (PEM, as a file or as text)", "none", True),
+    Setting("wallet_apple_key_password", None, str, "the password of that key", "none", True),
+    Setting(
+        "wallet_apple_intermediate",
+        None,
+        _file_or_text,
+        "the certificate of Apple that issued it (WWDR; PEM or DER, as a file, or PEM as text)",
+        "none",
+    ),
+    Setting(
+        "wallet_google_issuer",
+        None,
+        _issuer,
+        "the number of an issuer's account, for tickets in Google's wallet",
+        "none",
+    ),
+    Setting(
+        "wallet_google_key",
+        None,
+        _file_or_text,
+        "the key of a service account of it (Google's JSON, as a file or as text)",
+        "none",
+        True,
+    ),
     Setting("log_format", "auto", _one_of("auto", "console", "json"), "auto: console on a terminal, JSON elsewhere"),
     Setting("log_level", "info", _one_of("debug", "info", "warning", "error"), "debug has a line for each request"),
 )
@@ -455,6 +498,8 @@ def shown(config: Config, setting: Setting) -> str:
         return "on" if value else "off"
     if value is None or value == "":
         return config.base_url if setting.name == "base_url" else setting.shown_default
+    if "-----BEGIN" in str(value):
+        return "(set, as text)"
     return without_password(str(value)) if setting.name == "database_url" else str(value)
 
 

@@ -245,6 +245,7 @@ def _handler() -> HttpHandler:
     outer = BehindProxies(app, proxies, ForwardedHeader(config.text("forwarded_header"))) if proxies else app
     app.state.letters = mail_of(environment.opened.house, config).letters
     app.state.watches = None  # an answer cannot stay open here: pages say what was left when they came
+    app.state.wallets = environment.opened.wallets
     return HttpHandler(outer, environment.invocations, root_path=config.text("root_path"))
 
 

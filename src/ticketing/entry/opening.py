@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
+from ticketing.admission.wallet.offered import Wallets
 from ticketing.base.house import House, Keys
 from ticketing.entry.config import Config
+from ticketing.entry.mail import sender_of
 from ticketing.entry.secret import SecretMissing, SecretWrong, load_secret
+from ticketing.entry.wallets import CannotSign, wallets_of
 from ticketing.gateways.clock import SystemClock, SystemEntropy
 from ticketing.storage.opening import CannotOpen, Opened, OpenStore, open_any
 
@@ -14,7 +17,7 @@ class NowhereToTell(RuntimeError):
     """A password would be made up for the first admin, and nobody could read it."""
 
 
-CANNOT_START: Final = (CannotOpen, SecretMissing, SecretWrong, NowhereToTell)
+CANNOT_START: Final = (CannotOpen, SecretMissing, SecretWrong, NowhereToTell, CannotSign)
 """Why a house does not open. Each says in its message what is wrong and what to do."""
 
 
@@ -24,6 +27,7 @@ class OpenHouse:
 
     house: House
     opened: Opened
+    wallets: Wallets
 
     @property
     def store(self) -> OpenStore:
@@ -33,6 +37,7 @@ class OpenHouse:
 
 def open_house(config: Config) -> OpenHouse:
     """The house of these settings; store and secret are made where there are none. Raises what `CANNOT_START` lists."""
+    wallets = wallets_of(config, organization=sender_of(config).name)
     keys = Keys(load_secret(config.database_file, given=config.optional("secret")))
     opened = open_any(config.text("database_url"))
     house = House(
@@ -43,4 +48,4 @@ def open_house(config: Config) -> OpenHouse:
         keys=keys,
         settings=config.settings(),
     )
-    return OpenHouse(house, opened)
+    return OpenHouse(house, opened, wallets)

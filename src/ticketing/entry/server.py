@@ -123,6 +123,7 @@ def make_app(opened: OpenHouse, config: Config, *, siblings: Siblings | None = N
     gc.set_threshold(ALLOCATIONS_BEFORE_COLLECTION)
     mail = mail_of(opened.house, config)
     app.state.letters = mail.letters
+    app.state.wallets = opened.wallets
     return WithLifespan(app, opened, mail, outer=outer)
 
 

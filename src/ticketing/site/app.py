@@ -9,6 +9,7 @@ from ticketing.accounts import pages as accounts_pages
 from ticketing.accounts.passwords import Passwords
 from ticketing.accounts.visitor import visitor_of
 from ticketing.admission import api as admission
+from ticketing.admission.wallet.offered import Wallets
 from ticketing.base.house import House
 from ticketing.catalog import api as catalog
 from ticketing.catalog import feeds as catalog_feeds
@@ -86,6 +87,7 @@ def build_app(
     app.state.metrics = Metrics(house.store)
     app.state.shedding = Shedding(app.state.metrics, path=ORDERS_PATH, root_path=house.settings.root_path)
     app.state.readiness = Readiness(house)
+    app.state.wallets = Wallets()
     app.state.letters = Letters(house, From("tickets@ticket.localhost", "Ticket"))  # until the settings say who writes
     errors.install(app)
     visited = [Depends(visitor_of)]  # whoever is logged in is named in the head of each page

@@ -10,6 +10,7 @@ from ticketing.admission.actions import TO_READ, admission_for
 from ticketing.admission.qr import qr_png
 from ticketing.admission.rules import refuse_void
 from ticketing.admission.signing import code_of
+from ticketing.admission.wallet.offered import APPLE_MEDIA, TheWallets
 from ticketing.base.ids import order_code
 from ticketing.events.calendar import MEDIA
 from ticketing.sales import actions
@@ -17,12 +18,21 @@ from ticketing.sales.printed import PDF, printed, private_file, tickets_to_print
 from ticketing.sales.printing import calendar_of
 from ticketing.sales.rules import NoTickets
 from ticketing.sales.store import read_order
+from ticketing.sales.wallets import apple_pass, google_address
+from ticketing.web.bodies import Shown
 from ticketing.web.drawing import TheDrawing
-from ticketing.web.routing import TheHouse, router
+from ticketing.web.replies import Answer, respond
+from ticketing.web.routing import Now, TheHouse, router
 
 routes = router("documents")
 
 PNG: Final = "image/png"
+
+
+class WalletAddress(Shown):
+    """Where Google offers to keep the ticket. Whoever has the address has the ticket."""
+
+    url: str
 
 
 @routes.get(
@@ -94,6 +104,34 @@ async def get_admission_calendar(admission_id: str, who: Who, house: TheHouse) -
     assert order is not None
     content = await calendar_of(house, order, [admission], uid=admission_id)
     return private_file(content, MEDIA, name=f"ticket-{admission_id}.ics")
+
+
+@routes.get(
+    "/admissions/{admission_id}/apple.pkpass",
+    response_class=Response,
+    responses={200: {"content": {APPLE_MEDIA: {}}, "description": "A signed pass."}},
+    summary="Put a ticket into Apple's wallet",
+)
+async def get_apple_pass(
+    admission_id: str, who: Who, house: TheHouse, wallets: TheWallets, drawing: TheDrawing
+) -> Response:
+    """For whoever may read the admission, where this site has keys for it. Where the ticket or its event is off, so is the pass."""
+    admission = await admission_for(house, who, admission_id, TO_READ)
+    return await apple_pass(house, wallets, drawing, admission)
+
+
+@routes.get(
+    "/admissions/{admission_id}/google-wallet",
+    response_model=WalletAddress,
+    summary="Put a ticket into Google's wallet",
+)
+async def get_google_wallet(
+    admission_id: str, who: Who, house: TheHouse, wallets: TheWallets, drawing: TheDrawing, now: Now
+) -> Response:
+    """For whoever may read the admission, where this site has keys for it: the address to lead its holder to."""
+    admission = await admission_for(house, who, admission_id, TO_READ)
+    address = await google_address(house, wallets, drawing, admission, now=now)
+    return respond(Answer(200, {"url": address}, {"Cache-Control": "no-store"}))
 
 
 @routes.get(

@@ -4,5 +4,6 @@ from ticketing.sales.pages.account import routes as account
 from ticketing.sales.pages.checkout import routes as checkout
 from ticketing.sales.pages.order import routes as order
 from ticketing.sales.pages.tickets import routes as tickets
+from ticketing.sales.pages.wallets import routes as wallets
 
-routes = (account, checkout, order, tickets)
+routes = (account, checkout, order, tickets, wallets)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from ticketing.accounts.model import Principal
 from ticketing.accounts.permissions import Right
 from ticketing.accounts.visitor import Visitor
+from ticketing.admission.wallet.offered import wallets_of
 from ticketing.base.bounds import HOLD_EXTENSIONS_MAX
 from ticketing.base.house import House
 from ticketing.base.ids import order_code
@@ -239,6 +240,7 @@ async def _page(
         order=order,
         event=shown.event,
         own=order_path(house.keys, order.order_id),
+        wallets=wallets_of(request),
         pay=pay or forms.blank(request, house, PayForm, now=now, method=methods[0]),
         methods=[(method, METHOD_WORDS[method]) for method in methods],
         button=forms.blank(request, house, ButtonForm, now=now),

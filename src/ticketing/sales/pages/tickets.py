@@ -16,6 +16,7 @@ from ticketing.admission.model import Admission, Attendee, Transfer, TransferSta
 from ticketing.admission.rules import OfferEnded, OfferExpired, refuse_acceptance, refuse_void
 from ticketing.admission.store import read_admission, read_transfer
 from ticketing.admission.tokens import is_holder_token
+from ticketing.admission.wallet.offered import wallets_of
 from ticketing.base.errors import NotFound, Refusal
 from ticketing.base.house import House
 from ticketing.base.once import Keep
@@ -260,6 +261,11 @@ async def _held(house: House, transfer_id: str, token: str, *, still: bool = Fal
     return given
 
 
+async def held_admission(house: House, transfer_id: str, token: str) -> Admission:
+    """The ticket that was accepted by this transfer and has not gone on, for who has its token. Raises NotFound."""
+    return (await _held(house, transfer_id, token, still=True)).admission
+
+
 def _holding(house: House, transfer: Transfer) -> Holding:
     path = ticket_path(house.keys, transfer.transfer_id)
     return Holding(house, Principal(ticket_token=path.rpartition("/")[2]), path, held_by=transfer.transfer_id)
@@ -291,6 +297,7 @@ async def _ticket_page(
         ticket=ticket,
         is_own=is_own,
         own=holding.path,
+        wallets=wallets_of(request),
         button=forms.blank(request, house, ButtonForm, now=now),
         wrong=problem or (None if wrong is None else wrong.form),
         draw=Markup(poster(given.event.event_id, category=next(iter(given.event.categories), ""))),  # noqa: S704 - drawn here, holds nothing typed
