@@ -18,10 +18,10 @@ from tests.support.stores import (
     value,
 )
 from ticketing.base.changes import Change, Check, Give, Insert, Pool, Replace, Take
-from ticketing.base.store import Busy, Conflict, Store
+from ticketing.base.store import Busy, Conflict, Store, Unsettled
 from ticketing.storage.coalesce import CoalescedStore
 from ticketing.storage.dynamo.driver import Answer, BotoDriver, Driver, Lost, Patient, Refused, Request
-from ticketing.storage.dynamo.engine import DynamoEngine, Unsettled
+from ticketing.storage.dynamo.engine import DynamoEngine
 from ticketing.storage.dynamo.tables import create_tables
 
 SEATS = Pool(THINGS, ("chair",), "seats")

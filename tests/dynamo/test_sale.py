@@ -60,13 +60,13 @@ async def buy(house: House, wish: HoldWish, name: str) -> str | None:
         return order.order_id
 
 
-@pytest.mark.parametrize("lag_commits", [0, 5])
+@pytest.mark.parametrize(("lag_commits", "spread"), [(0, False), (5, False), (5, True)])
 async def test_of_a_crowd_as_many_buy_as_there_are_places(
-    counted: tuple[CoalescedStore, Counting], lag_commits: int
+    counted: tuple[CoalescedStore, Counting], lag_commits: int, *, spread: bool
 ) -> None:
     store, _ = counted
     house = make_house(LaggingStore(store, lag_commits=lag_commits) if lag_commits else store)
-    sale = await put_on_sale(house, kind(quantity=60), capacity=50)
+    sale = await put_on_sale(house, kind(quantity=60), capacity=50, spread_sale=spread)
 
     orders = await asyncio.gather(*(buy(house, sale.wish(1), f"guest{n}") for n in range(80)))
 

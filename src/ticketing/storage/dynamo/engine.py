@@ -13,7 +13,7 @@ from uuid import uuid4
 import structlog
 
 from ticketing.base.changes import Change, Claim, Insert, Replace, Take
-from ticketing.base.store import ALL, Busy, Page, Range
+from ticketing.base.store import ALL, Busy, Page, Range, Unsettled
 from ticketing.base.tables import Index, Key, Record, Table, attribute_name
 from ticketing.schema.tables import TABLES
 from ticketing.storage.cursors import position_of, read_position, sort_columns, write_cursor
@@ -62,10 +62,6 @@ ACTIONS_TOGETHER: Final = 50
 OUR_MISTAKES: Final = frozenset(("ValidationException", CANCELLED))
 """A whole transaction is refused with one of these because of what a single commit in it asks for."""
 HIGHEST: Final = "\U0010ffff"
-
-
-class Unsettled(Exception):
-    """Nobody knows whether the commit happened: the answer was lost, and so was every attempt to find out."""
 
 
 class DynamoEngine:
@@ -336,18 +332,18 @@ class DynamoEngine:
         """
         inserts = [change for changes in commits for change in changes if isinstance(change, Insert)]
         if not inserts:
-            raise Unsettled("the answer was lost, and nothing was inserted that could tell")
+            raise Unsettled  # the answer was lost, and nothing was inserted that could tell
         change = inserts[0]
         try:
             found = self.get_now(change.table, change.key)
         except Busy as error:
-            raise Unsettled("the answer was lost, and nothing can be read") from error
+            raise Unsettled from error
         if found is None:
             raise Busy
         sent = record_of(change.table, item_of(change.table, change.record))
         moving = {"version", *change.table.pool_columns}
         if any(found[name] != sent[name] for name in change.table.column_names if name not in moving):
-            raise Unsettled("the answer was lost, and what was inserted was changed since")
+            raise Unsettled  # the answer was lost, and what was inserted was changed since
 
     def _seen(self, changes: Iterable[Change]) -> dict[str, Record | None]:
         """The items of these changes as they are."""
