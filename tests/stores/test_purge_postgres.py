@@ -9,6 +9,7 @@ import pytest
 from tests.support.houses import NOON
 from tests.support.postgres import drop_database, new_database, rows
 from ticketing.base.changes import Insert
+from ticketing.base.store import Busy
 from ticketing.schema.tables import LIMITS
 from ticketing.storage.opening import Opened, open_any
 from ticketing.storage.sql.postgres import purge as purging
@@ -79,3 +80,8 @@ async def test_what_tells_of_batches_goes_once_nobody_can_ask_any_more(url: str)
 
     assert count == 0
     assert {name for (name,) in rows(url, "select batch_id from batches")} == {"new"}
+
+
+async def test_a_database_that_is_gone_is_told_as_busy() -> None:
+    with pytest.raises(Busy):
+        await purging.purge("postgresql://ada@127.0.0.1:1/ticket", now=NOON)

@@ -24,8 +24,9 @@ from ticketing.entry.as_file import as_file
 from ticketing.entry.copying import Tell, copy_store, source_name
 from ticketing.entry.secret import MARKER, fingerprint, load_secret, secret_file, store_secret
 from ticketing.sales.store import customer_name
+from ticketing.storage.snapshots import knows_faults
 from ticketing.storage.sql.backup import copy_database, free_name, put_in_place, read_beside, set_aside, unpacked
-from ticketing.storage.sql.doctor import Finding, examine, remark
+from ticketing.storage.sql.doctor import FINDINGS_PER_CHECK_MAX, Finding, examine, remark
 from ticketing.storage.sql.migrate import latest_revision, revision_of, upgrade_sql
 from ticketing.storage.sql.opening import open_store
 from ticketing.storage.sql.sqlite import DamagedFile, connect
@@ -213,6 +214,11 @@ async def look_over_store(
     All of it is copied into a file, which is examined like any other. Where the store cannot be read as of one moment, orders that are
     written meanwhile look like faults: what was found is looked for again after a moment, and only what is found twice is told.
     """
+    knowing = knows_faults(store)
+    if knowing is not None:
+        faults = [Finding("schema", subject, detail) for subject, detail in await knowing.faults()]
+        if faults:  # what is missing is not read either
+            return Looked(faults[:FINDINGS_PER_CHECK_MAX], [], is_of_one_moment=True)
     looked = await _looked(store, given_secret, now, tell)
     if looked.is_of_one_moment or not looked.findings:
         return looked

@@ -1,4 +1,4 @@
-"""What a store was at one moment, for those who read all of it while it is in use."""
+"""What some stores can do besides the port, for those who look at all of one while it is in use."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -30,3 +30,18 @@ def takes_snapshots(store: object) -> TakesSnapshots | None:
         return store
     engine: object = getattr(store, "engine", None)
     return engine if isinstance(engine, TakesSnapshots) else None
+
+
+@runtime_checkable
+class KnowsFaults(Protocol):
+    """A store whose tables somebody may have changed behind its back, and which can tell."""
+
+    async def faults(self) -> list[tuple[str, str]]:
+        """What of the declared tables is missing or other than declared: what it is, and how it is. Raises Busy."""
+        ...
+
+
+def knows_faults(store: object) -> KnowsFaults | None:
+    """What tells faults of this store's tables: the engine that it stands on; None where nothing does."""
+    engine: object = getattr(store, "engine", None)
+    return engine if isinstance(engine, KnowsFaults) else None

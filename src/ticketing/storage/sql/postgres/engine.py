@@ -42,6 +42,7 @@ from ticketing.storage.sql.postgres.connections import (
     connections_max,
     said,
 )
+from ticketing.storage.sql.postgres.doctor import Fault, faults_of
 from ticketing.storage.sql.postgres.folding import Fold
 from ticketing.storage.sql.postgres.statements import MARK, all_rows, read_many, read_one, read_rows, selection, written
 
@@ -186,6 +187,12 @@ class PostgresEngine:
                     yield moment
             finally:
                 await closed(connection)
+
+    async def faults(self) -> list[Fault]:
+        """What of the tables is missing or other than declared. Raises Busy."""
+        with _told_busy("faults"):
+            async with self.readers.taken() as connection:
+                return await faults_of(connection, tuple(self._tables.values()))
 
     # Writes ----------------------------------------------------------------------------------------------------------
 
