@@ -1,4 +1,4 @@
-"""Pages that buyers load before they order, with a thousand and with a million events, beside a bare echo, and how soon they show a sale."""
+"""Pages that buyers load before they order, with a thousand and a million events, beside a bare echo, and how soon they show a sale."""
 
 from __future__ import annotations
 
