@@ -5,7 +5,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 export PYTHON
 
-.PHONY: help install run test check lint types order format messages browser screenshots coverage bench bench-full aws check-aws test-aws lock clean
+.PHONY: help install run test check lint types order format messages browser proxy screenshots coverage bench bench-full aws check-aws test-aws lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ run: ## Install what running needs, then serve the demo with real events
 	@.ci/install core
 	$(BIN)/ticket demo
 
-test: check check-aws browser ## Check, then run every test; ARGS="-k hold" picks some
+test: check check-aws browser proxy ## Check, then run every test; ARGS="-k hold" picks some
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 screenshots: install browser ## Write docs/screenshots anew
@@ -25,6 +25,9 @@ screenshots: install browser ## Write docs/screenshots anew
 
 browser: ## Bring Chromium for the tests of the pages, where this is root on Debian; else say what to install
 	@.ci/browser
+
+proxy: ## Bring nginx for the test of several servers behind it, where apt has it; else say what to install
+	@.ci/proxy
 
 check: lint types order ## Lint, types and order of imports
 
@@ -72,5 +75,5 @@ lock: install ## Resolve the dependencies anew, after pyproject.toml changed
 		UV_NO_CONFIG=1 UV_SYSTEM_CERTS=true UV_PYTHON_DOWNLOADS=never $(BIN)/uv lock
 
 clean: ## Remove what the other targets made, .venv included
-	rm -rf .venv .venv-aws .venv-ministack .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist
+	rm -rf .venv .venv-aws .venv-ministack .nginx .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
