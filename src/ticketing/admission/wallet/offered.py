@@ -45,4 +45,8 @@ def wallets_of(request: Request) -> Wallets:
     return wallets
 
 
-TheWallets = Annotated[Wallets, Depends(wallets_of)]
+async def _wallets(request: Request) -> Wallets:
+    return wallets_of(request)
+
+
+TheWallets = Annotated[Wallets, Depends(_wallets)]
