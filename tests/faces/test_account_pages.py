@@ -308,6 +308,19 @@ async def test_the_log_in_has_a_button_that_mails_a_link_to_what_was_typed(api: 
     assert browser.session is not None
 
 
+async def test_whoever_logs_in_by_mail_first_is_told_that_the_password_is_over(api: Api, browser: PlainBrowser) -> None:
+    await account(api)
+    said = []
+    for _ in range(2):
+        await browser.press("/login/mail", "/login/mail", email=ADA["email"])
+        [(_, link)] = await mails(api)
+        await browser.press(link, link)
+        said.append("A password that was chosen before is over" in words(await browser.open("/account")))
+
+    assert said == [True, False]
+    assert (await log_in(PlainBrowser(api))).status_code == 401
+
+
 async def test_a_forgotten_password_is_chosen_anew(api: Api, browser: PlainBrowser) -> None:
     await account(api)
     await browser.press("/login/forgot", "/login/forgot", email=ADA["email"])

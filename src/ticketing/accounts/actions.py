@@ -67,11 +67,12 @@ ROUNDS_MAX: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """A session that just began; its token is shown this once."""
+    """A session that just began; its token is shown this once. `password_over` says that the user's password ended with it."""
 
     user: User
     session: Session
     token: str
+    password_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

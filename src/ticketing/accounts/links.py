@@ -134,7 +134,8 @@ async def log_in_by_link(house: House, passwords: Passwords, token: str, *, now:
         with suppress(Conflict):  # the user was changed or the link used meanwhile: read both again
             begun = Insert(SESSIONS, session_record(session))
             await house.store.commit((_used(link), begun, *await _taken_over(house, user, changed)))
-            return LoggedIn(changed, session, f"{session.session_id}.{secret}")
+            over = changed.password != user.password
+            return LoggedIn(changed, session, f"{session.session_id}.{secret}", password_over=over)
     raise Busy
 
 

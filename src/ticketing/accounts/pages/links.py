@@ -29,6 +29,13 @@ LOGIN: Final = LINK_PATHS[Purpose.LOGIN]
 RESET: Final = LINK_PATHS[Purpose.RESET]
 VERIFY: Final = LINK_PATHS[Purpose.VERIFY]
 PASSWORD_CHOSEN: Final = declare_flash("password_chosen", N_("Your new password is saved. Log in with it."))
+PASSWORD_OVER: Final = declare_flash(
+    "password_over",
+    N_(
+        "Your address is proven now. A password that was chosen before is over, whoever chose it: ask for a new one in the settings."
+    ),
+    "wait",
+)
 PROVEN: Final = declare_flash("email_proven", N_("Your address is proven."))
 
 
@@ -110,6 +117,8 @@ async def post_login(
         await log_out(house, who)
     response = see(house, "/account")
     begin_session(response, house.settings, begun.token)
+    if begun.password_over:
+        leave_flash(response, house.settings, PASSWORD_OVER)
     return response
 
 
