@@ -1,5 +1,6 @@
 """Files of Ticket and their revisions: made fresh, upgraded with a backup first, left alone where a newer Ticket wrote them."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,14 +8,19 @@ import stat
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import apsw
 import pytest
 
+from tests.support.events import A_TICKET_TYPE, AN_EVENT
 from tests.support.houses import make_house, sign_up
 from ticketing.base.bounds import POOL_MAX
+from ticketing.events.commits import insertion
 from ticketing.events.store import read_event
+from ticketing.schema.tables import USERS
 from ticketing.storage.sql import migrate as migrating
 from ticketing.storage.sql.doctor import examine, schema_of, schema_of_declarations
 from ticketing.storage.sql.migrate import (
@@ -208,7 +214,8 @@ async def test_a_process_killed_in_the_middle_of_a_migration_leaves_the_file_as_
     program = textwrap.dedent("""
         import os, signal, sys
         from pathlib import Path
-        from ticketing.storage.sql import migrate as migrating
+        from ticketing.schema.tables import USERS
+from ticketing.storage.sql import migrate as migrating
         connect = migrating.connect
         def deadly(path):
             connection = connect(path)
@@ -302,3 +309,43 @@ async def test_a_row_that_points_nowhere_is_found(tmp_path: Path) -> None:
     connection.close()
 
     assert [finding.check for finding in examine(path)] == ["references"]
+
+
+async def test_listings_of_before_get_the_band_of_their_lowest_price(tmp_path: Path) -> None:
+    prices: list[tuple[int, ...]] = [(0,), (1,), (100,), (101, 5_000), (2_000, 0), (2_500,), (10**13,), ()]
+    path = tmp_path / "ticket.db"
+    store = open_store(path)
+    house = make_house(store)
+    await sign_up(house, "ada")
+    [organizer] = [record async for record in store.scan(USERS)]
+    for number, those in enumerate(prices):
+        event = replace(
+            AN_EVENT,
+            event_id=f"evt_{number}",
+            organizer_user_id=organizer["user_id"],
+            venue_id=None,
+            categories=(),
+            ticket_types=tuple(f"tty_{number}_{each}" for each in those),
+        )
+        types = [
+            replace(A_TICKET_TYPE, event_id=event.event_id, ticket_type_id=f"tty_{number}_{each}", price=each)
+            for each in those
+        ]
+        await house.store.commit(insertion(event, venue=None, categories={}, ticket_types=types))
+    await store.close()
+    connection = apsw.Connection(str(path))
+    now = facets_of(connection)
+    connection.execute(
+        "update listings set facets = (select json_group_array(value) from json_each(facets) where value not like 'price_%')"
+    )
+
+    statement = import_module("ticketing.storage.sql.migrations.versions.r0003_after_0_2").STATEMENTS[-1]
+    connection.execute(statement)
+
+    assert facets_of(connection) == now
+    assert [any("price_" in facet for facet in facets) for facets in now] == [bool(those) for those in prices]
+
+
+def facets_of(connection: apsw.Connection) -> list[set[str]]:
+    rows = connection.execute("select facets from listings order by event_id")
+    return [set(json.loads(facets)) for (facets,) in rows]

@@ -1,4 +1,4 @@
-"""What came after version 0.2: places of a pool may be sold from blocks."""
+"""What came after version 0.2: places of a pool may be sold from blocks, and listings say in which band their lowest price is."""
 
 from alembic import op
 
@@ -6,6 +6,14 @@ revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+
+BANDS = [step * 10**digits for digits in range(2, 13) for step in (1, 2, 5)]
+"""As `events/listing.py` had them when this was written."""
+BAND = " ".join(f"when min(price) <= {band} then {band}" for band in BANDS)
+OFFERED = """
+  from events join json_each(events.ticket_types) offered join tickets on tickets.ticket_id = offered.value
+  where events.event_id = listings.event_id
+"""
 
 STATEMENTS = (
     "alter table events add column spread_sale integer check (spread_sale in (0, 1))",
@@ -19,6 +27,12 @@ STATEMENTS = (
       version integer not null check (version >= 1),
       primary key (block_id)
     ) strict
+    """,
+    f"""
+    update listings set facets = json_insert(facets, '$[#]', 'price_' || (
+      select case when min(price) <= 0 then 'free' else lower(currency) || case {BAND} else {BANDS[-1]} end end {OFFERED}
+    ))
+    where exists (select 1 {OFFERED})
     """,
 )
 
