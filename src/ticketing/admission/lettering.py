@@ -56,7 +56,7 @@ class Style:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class Run:
     """Letters that are drawn by one font, in one direction."""
 
     text: str
@@ -125,7 +125,7 @@ def is_rtl(text: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _runs(text: str, weight: Weight) -> tuple[_Run, ...]:
+def runs_of(text: str, weight: Weight) -> tuple[Run, ...]:
     """The runs of a line as they stand from left to right.
 
     What is neither left nor right goes with its neighbours where they agree, else with the line; numbers run to the right, but count as
@@ -152,7 +152,7 @@ def _runs(text: str, weight: Weight) -> tuple[_Run, ...]:
             way = pieces[-1][2]
         pieces.append((letter, chosen, way))
         acts.append(None if way is None else strong)
-    runs: list[_Run] = []
+    runs: list[Run] = []
     for place, (letters, font, way) in enumerate(pieces):
         if way is None:
             before = next((each for each in reversed(acts[:place]) if each is not None), base)
@@ -160,15 +160,15 @@ def _runs(text: str, weight: Weight) -> tuple[_Run, ...]:
             way = before if before == after else base
         last = runs[-1] if runs else None
         if last is not None and (last.font, last.is_rtl) == (font, way):
-            runs[-1] = _Run(last.text + letters, font, way)
+            runs[-1] = Run(last.text + letters, font, way)
         else:
-            runs.append(_Run(letters, font, way))
+            runs.append(Run(letters, font, way))
     return _ordered(runs, base=base)
 
 
-def _ordered(runs: Sequence[_Run], *, base: bool) -> tuple[_Run, ...]:
+def _ordered(runs: Sequence[Run], *, base: bool) -> tuple[Run, ...]:
     """The runs in the order of the eye: stretches that run against the line are turned round."""
-    stretches: list[list[_Run]] = []
+    stretches: list[list[Run]] = []
     for run in runs:
         if stretches and stretches[-1][0].is_rtl == run.is_rtl:
             stretches[-1].append(run)
@@ -189,7 +189,7 @@ class _Glyph:
     y: float
 
 
-def _shaped(run: _Run) -> tuple[list[_Glyph], float]:
+def _shaped(run: Run) -> tuple[list[_Glyph], float]:
     """The glyphs of a shaped run with their places, and its width, in units of its font."""
     shaper = _shaper(run.font)
     buffer = uharfbuzz.Buffer()
@@ -205,20 +205,20 @@ def _shaped(run: _Run) -> tuple[list[_Glyph], float]:
     return glyphs, x
 
 
-def _drawn_text(run: _Run) -> str:
+def drawn_text(run: Run) -> str:
     """The text of a run that a font draws by itself: what runs from right to left there (brackets, dashes) stands turned round."""
     return run.text[::-1].translate(_MIRRORED) if run.is_rtl else run.text
 
 
 def width(text: str, style: Style) -> float:
     """How wide the text is on one line, in points."""
-    return sum(_run_width(run, style) for run in _runs(text, style.weight))
+    return sum(_run_width(run, style) for run in runs_of(text, style.weight))
 
 
-def _run_width(run: _Run, style: Style) -> float:
+def _run_width(run: Run, style: Style) -> float:
     if run.font in SHAPED_FONTS:
         return _shaped(run)[1] * style.size / _shaper(run.font).units
-    return float(pdfmetrics.stringWidth(_drawn_text(run), run.font, style.size))
+    return float(pdfmetrics.stringWidth(drawn_text(run), run.font, style.size))
 
 
 def lines(text: str, style: Style, *, within: float, most: int) -> list[str]:
@@ -262,7 +262,7 @@ def _that_fits(word: str, style: Style, *, within: float) -> str:
 
 def draw(canvas: Canvas, text: str, *, x: float, y: float, style: Style, right: float | None = None) -> None:
     """The text stands on the page from `x` on its baseline `y`; one that runs from right to left ends at `right`, where that is given."""
-    runs = _runs(text, style.weight)
+    runs = runs_of(text, style.weight)
     if right is not None and is_rtl(text):
         x = right - sum(_run_width(run, style) for run in runs)
     canvas.setFillColorRGB(*style.colour)
@@ -271,11 +271,11 @@ def draw(canvas: Canvas, text: str, *, x: float, y: float, style: Style, right: 
             _draw_outlines(canvas, run, x=x, y=y, size=style.size)
         else:
             canvas.setFont(run.font, style.size)
-            canvas.drawString(x, y, _drawn_text(run))
+            canvas.drawString(x, y, drawn_text(run))
         x += _run_width(run, style)
 
 
-def _draw_outlines(canvas: Canvas, run: _Run, *, x: float, y: float, size: float) -> None:
+def _draw_outlines(canvas: Canvas, run: Run, *, x: float, y: float, size: float) -> None:
     """Each glyph is written into the document once, and named wherever it stands."""
     shaper = _shaper(run.font)
     scale = size / shaper.units

@@ -141,6 +141,8 @@ FEED_EVENTS_MAX: Final = 500
 """Events in a calendar that is subscribed to, the nearest ones: a phone reads all of it every hour."""
 FEEDS_KEPT_MAX: Final = 64
 """Calendars and parts of the sitemap that a process keeps: of the largest, with 50,000 addresses, some 6 MB each."""
+PREVIEWS_KEPT_MAX: Final = 64
+"""Pictures of events to share that a process keeps, some 40 KB each."""
 SITEMAP_URLS_MAX: Final = 50_000
 """What sitemaps.org allows in one part. Parts are months; a million events of two years are 42,000 a month."""
 SITEMAP_MONTHS_MAX: Final = 1_200

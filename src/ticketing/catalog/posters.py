@@ -69,10 +69,10 @@ def _palette(chance: _Chance, category: str) -> _Palette:
 def ground_colour(event_id: str, *, category: str) -> tuple[float, float, float]:
     """The ground of the poster as red, green and blue from 0 to 1, for what knows no OKLCH. White letters are read well on it."""
     hue = math.radians(_palette(_Chance(event_id), category).ground_hue)
-    return _srgb(GROUND_LIGHTNESS, GROUND_CHROMA * math.cos(hue), GROUND_CHROMA * math.sin(hue))
+    return srgb(GROUND_LIGHTNESS, GROUND_CHROMA * math.cos(hue), GROUND_CHROMA * math.sin(hue))
 
 
-def _srgb(lightness: float, a: float, b: float) -> tuple[float, float, float]:
+def srgb(lightness: float, a: float, b: float) -> tuple[float, float, float]:
     """A colour of OKLab in sRGB. Source of the numbers: Björn Ottosson, "A perceptual color space for image processing"."""
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     middle = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3

@@ -39,7 +39,7 @@ def structured_data(shown: EventShown, *, url: str) -> str:
         "endDate": written(event.end_date_time),
         "eventStatus": _STATUS.get(shown.status, "https://schema.org/EventScheduled"),
         "url": url,
-        "image": [event.image_url or f"{url}/poster.svg"],
+        "image": [event.image_url or f"{url}/image.png"],
         "offers": [_offer(each, url=url) for each in shown.types],
     }
     if venue is None:

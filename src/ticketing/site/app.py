@@ -1,5 +1,7 @@
 """The application: all routes joined, one for the server and for Lambda."""
 
+from collections import OrderedDict
+
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,7 +26,7 @@ from ticketing.notify.letters import From, Letters
 from ticketing.sales import api as sales
 from ticketing.sales import pages as sales_pages
 from ticketing.sales.api.orders import ORDERS_PATH
-from ticketing.site import design, docs, errors, health
+from ticketing.site import design, docs, errors, health, preview
 from ticketing.site.description import completed
 from ticketing.site.front import Front, HandOver
 from ticketing.site.health import Readiness
@@ -83,6 +85,7 @@ def build_app(
     app.state.drawing = Drawing()
     app.state.feeds = Feeds()
     app.state.watches = Watches(house)
+    app.state.previews = OrderedDict()
     app.state.limiter = limiter_of_house(house)
     app.state.metrics = Metrics(house.store)
     app.state.shedding = Shedding(app.state.metrics, path=ORDERS_PATH, root_path=house.settings.root_path)
@@ -101,6 +104,7 @@ def build_app(
     app.include_router(catalog_feeds.routes)
     app.include_router(docs.routes, dependencies=visited)
     app.include_router(design.routes)
+    app.include_router(preview.routes)
     app.include_router(assets.routes)
     app.include_router(admission.routes)
     app.include_router(checkin.routes)
