@@ -123,6 +123,19 @@ async def test_when_all_of_the_money_went_back_the_tickets_are_void(till: Till, 
     assert await till.left(CUSTOMER["email"]) == Left(15, (10, 10, 10), (0,))
 
 
+async def test_tickets_that_were_not_named_stay_good_and_their_order_is_refunded_in_part(till: Till) -> None:
+    order = await till.sold(1, 0, 1)
+    paid, child = [one["admission_id"] for one in await till.admissions(order)]
+
+    await till.refund(order, admissions=[paid])
+    after_one = await money(till, order), await statuses(till, order)
+    nothing_left = await till.refund(order, admissions=[child])
+
+    assert after_one == (("partially_refunded", 2500, 2500), ["void", "valid"])
+    assert code(nothing_left) == (409, "nothing_to_refund")
+    await assert_books_balance(till.api.house, till.sale)
+
+
 async def test_a_fee_may_be_kept_when_a_ticket_is_given_back(till: Till) -> None:
     order = await till.sold(1)
     (admission,) = await till.admissions(order)

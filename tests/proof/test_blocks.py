@@ -199,7 +199,7 @@ async def test_no_refusal_is_told_while_as_many_are_left_whatever_else_happens(s
                     }, "it was never so"
                 case drawn if drawn < 0.9 and held:
                     now = own.clock.now()
-                    await actions.cancel_order(own, held.pop(), keep=keep_nothing, now=now)
+                    await actions.cancel_order(own, held.pop(), by_owner=False, keep=keep_nothing, now=now)
                 case drawn if drawn < 0.97:
                     await in_the_end(partial(change_type, own, sale, by(chance.randint(-10, 10))))
                 case _:
@@ -434,7 +434,7 @@ async def test_a_type_whose_places_all_went_back_to_blocks_and_pool_can_be_delet
     house = make_house(whole)
     sale = await put_on_sale(house, kind(quantity=40), spread_sale=True)
     order = await buy(process(house, 1), sale, 2)
-    await actions.cancel_order(house, order, keep=keep_nothing, now=house.clock.now())
+    await actions.cancel_order(house, order, by_owner=False, keep=keep_nothing, now=house.clock.now())
     who = await principal_of(house, f"Bearer {sale.organizer}", now=house.clock.now())
 
     await type_actions.delete_ticket_type(house, who, sale.ticket_types[0], expected=None, now=house.clock.now())

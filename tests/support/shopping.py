@@ -47,7 +47,8 @@ class Buyer:
             target = unescape(re.search(r'action="([^"]*)"', form)[1])  # type: ignore[index]
             if target.endswith(action) and "post" in form:
                 hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form)
-                sent = {name: unescape(value) for name, value in hidden} | dict(fields)
+                kept = [(name, unescape(value)) for name, value in hidden if name not in fields]
+                sent = [*kept, *fields.items()]
                 headers = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
                 return await self.client.post(target, content=urlencode(sent), headers=headers)
         raise AssertionError(f"no form leads to {action}")

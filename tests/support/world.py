@@ -182,7 +182,7 @@ async def world() -> World:
             caller = {"ada's event": DEVICE, "eve's event": OTHER_DEVICE}.get(event, f"{event}'s device token")
             device = await made.made(f"{event}'s device", f"{path}/devices", {"name": "North"}, token=tokens[owner])
             tokens[caller] = device["token"]
-    change = {"tickets_per_customer_max": None}
+    change = {"tickets_per_customer_max": None, "cancellation_hours": 0}
     # A draft can be deleted only while no door device is out for it.
     ids["ada's spare draft"] = id_of(await created(api, "/v1/events", CONCERT, token=tokens[ORGANIZER]))
     for event, owner in (("ada's event", ORGANIZER), ("eve's event", OTHER_ORGANIZER)):

@@ -2,7 +2,7 @@
 
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 
@@ -102,6 +102,12 @@ class Event:
     cancellation_fee_bp: int = 0
     spread_sale: bool = False
     blocks_out: int = 0
+
+    @property
+    def cancellable_until(self) -> datetime | None:
+        """Before when buyers may cancel what they paid, while the event keeps its date; None: never."""
+        hours = self.cancellation_hours
+        return None if hours is None else self.start_date_time - timedelta(hours=hours)
 
     @property
     def is_public(self) -> bool:

@@ -211,6 +211,11 @@ class Letters:
             words |= await self._words_of_payment(delivery)
         if delivery.kind in (MailKind.REFUND_MADE, MailKind.REFUND_DUE):
             words |= await self._words_of_refund(delivery)
+        if delivery.kind is MailKind.TICKETS_CANCELLED:
+            content = await fact_content(house.store, delivery.fact_id)
+            words["tickets"] = counted(len(content["admissions"]), language=language)
+            if "refund_id" in content:
+                words |= await self._words_of_refund(delivery)
         return words
 
     async def _words_of_payment(self, delivery: Delivery) -> dict[str, str]:

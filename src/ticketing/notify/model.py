@@ -13,6 +13,7 @@ class MailKind(Enum):
     PAYMENT_INSTRUCTIONS = "payment_instructions"
     ORDER_EXPIRED = "order_expired"
     ORDER_CANCELLED = "order_cancelled"
+    TICKETS_CANCELLED = "tickets_cancelled"
     REFUND_MADE = "refund_made"
     REFUND_DUE = "refund_due"
     EVENT_POSTPONED = "event_postponed"

@@ -54,6 +54,7 @@ OF_ONE_ORDER: Final[Mapping[str, tuple[MailKind, str]]] = {
     "payment.promised": (MailKind.PAYMENT_INSTRUCTIONS, "payment_id"),
     "order.expired": (MailKind.ORDER_EXPIRED, "order_id"),
     "order.cancelled": (MailKind.ORDER_CANCELLED, "order_id"),
+    "order.tickets_cancelled": (MailKind.TICKETS_CANCELLED, "refund_id"),
     "order.refunded": (MailKind.REFUND_MADE, "refund_id"),
     "order.refund_due": (MailKind.REFUND_DUE, "refund_id"),
 }

@@ -110,6 +110,14 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelWish:
+    """Which tickets their buyer gives back (None: all that are good), and what the buyer was told to get for them (None: nothing)."""
+
+    admissions: tuple[str, ...] | None
+    refund_amount: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class RefundWish:
     """What is to go back: an amount, or what these admissions cost, or (neither) all that is left."""
 

@@ -332,7 +332,9 @@ class SalesMachine(RuleBasedStateMachine):
             refusal = None
         self.expect(
             refusal,
-            lambda: actions.cancel_order(self.house, self.stored(order_id), keep=keep_nothing, now=self.now),
+            lambda: actions.cancel_order(
+                self.house, self.stored(order_id), by_owner=False, keep=keep_nothing, now=self.now
+            ),
         )
         if refusal is None:
             order.status = "cancelled"
@@ -362,10 +364,11 @@ class SalesMachine(RuleBasedStateMachine):
 
     def went_back(self, order: PlainOrder, amount: int, admissions: tuple[str, ...]) -> None:
         order.refunded += amount
-        order.status = "partially_refunded" if order.left_to_refund else "refunded"
         for admission_id in admissions:
             place, _, entered = order.admissions[admission_id]
             order.admissions[admission_id] = (place, "void", entered)
+        keeps_tickets = any(status != "void" for _, status, _ in order.admissions.values())
+        order.status = "partially_refunded" if order.left_to_refund or keeps_tickets else "refunded"
 
     @precondition(lambda self: self.orders)
     @rule(pick=st.integers(0, 99), amount=st.one_of(st.none(), st.integers(1, 9000)))

@@ -72,7 +72,7 @@ async def confirm(house: House, payment: Payment, transaction_id: str = "stateme
 
 
 async def cancel(house: House, order: Order) -> Order:
-    return await actions.cancel_order(house, order, keep=keep_nothing, now=house.clock.now())
+    return await actions.cancel_order(house, order, by_owner=True, keep=keep_nothing, now=house.clock.now())
 
 
 async def again(house: House, order: Order) -> Order:

@@ -1,5 +1,6 @@
 """What several use cases of sales have in common: admissions and facts of an order, places that go back, reading again."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -63,14 +64,17 @@ async def admissions_of(house: House, order: Order) -> tuple[Admission, ...]:
     return await read_admissions(house.store, admission_ids(order.order_id, order.ticket_count))
 
 
-def gives(house: House, order: Order, places: dict[str, int]) -> list[Change]:
-    """The changes that give these places back: of each ticket type, of the event, and of what the customer may still have."""
+def gives(house: House, order: Order, places: Mapping[str, int], *, event_version: int | None = None) -> list[Change]:
+    """The changes that give these places back: of each ticket type, of the event, and of what the customer may still have.
+
+    With `event_version` they hold only if the event is still as it was read.
+    """
     count = sum(places.values())
     if count == 0:
         return []
     return [
         *(Give(ticket_pool(type_id), number) for type_id, number in places.items()),
-        Give(capacity_pool(order.event_id), count),
+        Give(capacity_pool(order.event_id), count, version=event_version),
         Give(allowance_pool(order.event_id, allowance_name(house, order.customer.email)), count),
     ]
 

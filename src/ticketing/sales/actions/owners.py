@@ -27,11 +27,8 @@ async def order_for(
     order = await read_order(house.store, order_id)
     if order is None:
         raise NotFound
-    if owner is not None:
-        if who.order_token is not None and house.keys.is_order_token(who.order_token, order_id):
-            return order
-        if order.account_user_id is not None and _is_owner(who, order, owner):
-            return order
+    if owner is not None and owns(house, who, order, owner):
+        return order
     if organizer is not None and who.user is not None:
         if who.user.user_type is UserType.ADMIN and permits(who, organizer, owner_user_id=who.user.user_id):
             return order
@@ -39,6 +36,13 @@ async def order_for(
         if event is not None and permits(who, organizer, owner_user_id=event.organizer_user_id):
             return order
     raise NotFound
+
+
+def owns(house: House, who: Principal, order: Order, right: Right) -> bool:
+    """Whether this principal has the order's access token, or is the user whose own it is, with this right."""
+    if who.order_token is not None and house.keys.is_order_token(who.order_token, order.order_id):
+        return True
+    return order.account_user_id is not None and _is_owner(who, order, right)
 
 
 async def shown_to(house: House, who: Principal, admissions: Sequence[Admission]) -> frozenset[str]:

@@ -12,6 +12,7 @@ from ticketing.base.house import House
 from ticketing.base.once import Keep, commit_once
 from ticketing.base.store import Busy, Conflict
 from ticketing.sales import rules
+from ticketing.sales.actions.cancelling import offers_of
 from ticketing.sales.actions.common import (
     ROUNDS_MAX,
     admissions_of,
@@ -44,8 +45,12 @@ async def extend_hold(house: House, order: Order, *, keep: Keep[Order], now: dat
     raise Busy
 
 
-async def cancel_order(house: House, order: Order, *, keep: Keep[Order], now: datetime) -> Order:
-    """The order is cancelled and its places are given back, once. Raises as `rules.cancelled`."""
+async def cancel_order(house: House, order: Order, *, by_owner: bool, keep: Keep[Order], now: datetime) -> Order:
+    """The order is cancelled and its places are given back, once. Raises as `rules.cancelled`.
+
+    A free order has its tickets already: its owner cancels none that somebody else has, is offered or entered with, as
+    `rules.refuse_not_own` says; an organizer may.
+    """
     for _ in range(ROUNDS_MAX):
         changed = rules.cancelled(order, now=now)
         if changed is order:
@@ -53,7 +58,10 @@ async def cancel_order(house: House, order: Order, *, keep: Keep[Order], now: da
         event = await event_of(house, order)
         changes = list(release(house, order, changed))
         if order.payment_status is PaymentStatus.COMPLETED:
-            changes = _cancel_free(house, changed, await admissions_of(house, order))
+            live = [admission for admission in await admissions_of(house, order) if not admission.is_void]
+            if by_owner:
+                rules.refuse_not_own(live, await offers_of(house, live), now=now)
+            changes = _cancel_free(house, changed, live)
         changes += fact(house, "order.cancelled", order, event, now=now)
         try:
             await commit_once(house, (*keep(changed), *changes))
@@ -64,8 +72,7 @@ async def cancel_order(house: House, order: Order, *, keep: Keep[Order], now: da
     raise Busy
 
 
-def _cancel_free(house: House, changed: Order, admissions: Sequence[Admission]) -> list[Change]:
-    live = [admission for admission in admissions if not admission.is_void]
+def _cancel_free(house: House, changed: Order, live: Sequence[Admission]) -> list[Change]:
     return [
         Replace(ORDERS, order_record(changed)),
         *(Replace(ADMISSIONS, admission_record(voided(admission))) for admission in live),

@@ -54,7 +54,7 @@ async def refund_order(house: House, order: Order, wish: RefundWish, *, keep: Ke
             Replace(ORDERS, order_record(decision.order)),
             Insert(REFUNDS, refund_record(decision.refund)),
             *(Replace(ADMISSIONS, admission_record(admission)) for admission in decision.void),
-            *gives(house, order, dict(decision.given_back)),
+            *gives(house, order, decision.given_back),
             *fact(house, "order.refunded", order, event, now=now, refund_id=refund_id),
         )
         try:

@@ -206,7 +206,12 @@ async def post_extend(request: Request, order_id: str, who: Who, house: TheHouse
 
 @routes.post("/orders/{order_id}/cancel", response_model=OrderShown, summary="Cancel an order")
 async def post_cancel(request: Request, order_id: str, who: Who, house: TheHouse, now: Now) -> Response:
-    """Its owner or the event's organizer. The places go back, once; an order that was paid is refunded instead."""
+    """Its owner or the event's organizer. The places go back, once.
+
+    An order that was paid is refunded by its organizer instead, or cancelled by its owner by the terms of its event
+    (`POST /v1/orders/{order_id}/cancellations`). Of a free order, its owner cannot cancel tickets that somebody entered with, was
+    given or is offered.
+    """
     order = await actions.order_for(
         house, who, order_id, owner=Right.CHANGE_OWN_ORDERS, organizer=Right.CHANGE_ORDERS_OF_EVENT
     )
@@ -214,7 +219,13 @@ async def post_cancel(request: Request, order_id: str, who: Who, house: TheHouse
         request,
         house,
         scope=f"order {order_id}",
-        act=lambda keep: actions.cancel_order(house, order, keep=keep, now=now),
+        act=lambda keep: actions.cancel_order(
+            house,
+            order,
+            by_owner=actions.owns(house, who, order, Right.CHANGE_OWN_ORDERS),
+            keep=keep,
+            now=now,
+        ),
         render=lambda changed: Answer(200, order_view(changed, now=now)),
         now=now,
     )

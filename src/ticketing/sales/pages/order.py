@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter
@@ -75,6 +76,13 @@ class Shown:
     tickets: tuple[Ticket, ...]
     promised: Payment | None
     refund_due: Money | None
+    cancellable: frozenset[str]
+    """Ids of the tickets that their buyer may give back now."""
+
+    @property
+    def refunded(self) -> Money:
+        """What went back, or is to."""
+        return Money(self.order.amount_refunded, self.order.currency)
 
     @property
     def code(self) -> str:
@@ -147,7 +155,7 @@ async def post_extend(request: Request, order_id: str, token: str, house: TheHou
 async def post_cancel(request: Request, order_id: str, token: str, house: TheHouse, now: Now) -> Response:
     """The order is cancelled."""
     order = await owned_order(house, order_id, token)
-    return await _pressed(request, house, order, actions.cancel_order, said=CANCELLED, now=now)
+    return await _pressed(request, house, order, partial(actions.cancel_order, by_owner=True), said=CANCELLED, now=now)
 
 
 @routes.post("/orders/{order_id}/{token}/tickets/{admission_id}/name")
@@ -277,6 +285,7 @@ async def _shown(
     holding = holding_of(house, order)
     own = await actions.shown_to(house, holding.who, every)
     tickets = await holding.tickets(request, every, event, names, own=own, wrong=wrong, now=now)
+    terms = await actions.cancellation_terms(house, order, event, every, now=now)
     return Shown(
         order=order,
         status=shown_payment_status(order, now=now),
@@ -286,6 +295,7 @@ async def _shown(
         tickets=tickets,
         promised=_promised(payments),
         refund_due=_refund_due(refunds),
+        cancellable=frozenset(ticket.admission.admission_id for ticket in terms.cancellable),
     )
 
 

@@ -90,7 +90,10 @@ def expired(order: Order) -> Order:
 
 
 def cancelled(order: Order, *, now: datetime) -> Order:
-    """The order, cancelled. One that was paid is refunded instead. Raises HoldExpired, AlreadyPaid; not when cancelled already."""
+    """The order, cancelled. One that was paid is refunded, or its tickets are given back by its event's terms, instead.
+
+    Raises HoldExpired, AlreadyPaid; not when cancelled already.
+    """
     if order.payment_status is PaymentStatus.CANCELLED:
         return order
     if order.payment_status is PaymentStatus.EXPIRED or ran_out(order, now=now):

@@ -37,7 +37,10 @@ def decide_refund(
     """What this refund does. Places of admissions that nobody entered with go back to the sale; used ones are not resold.
 
     With a `wish.amount` alone, money goes back and the admissions stay good, until nothing is left of the money: then they are
-    void. Raises NothingToRefund, TooManyPayments, Invalid (admissions that are not this order's or are void), RefundOverPaid.
+    void. Where admissions are named, the others stay good though nothing is left of the money, and the order is refunded in part
+    for as long as one of them is.
+
+    Raises NothingToRefund, TooManyPayments, Invalid (admissions that are not this order's or are void), RefundOverPaid.
     """
     left = order.amount_paid - order.amount_refunded
     if not order.payment_status.has_tickets or left <= 0:
@@ -79,12 +82,14 @@ def decide_refund(
         refund_status=RefundState.COMPLETED if payment.payment_method is PaymentMethod.TEST else RefundState.DUE,
         version=1,
     )
-    all_back = amount == left
+    keeps_tickets = len(chosen) < len(live)
     changed = replace(
         order,
         amount_refunded=order.amount_refunded + amount,
         refunds=(*order.refunds, refund_id),
-        payment_status=PaymentStatus.REFUNDED if all_back else PaymentStatus.PARTIALLY_REFUNDED,
+        payment_status=PaymentStatus.REFUNDED
+        if amount == left and not keeps_tickets
+        else PaymentStatus.PARTIALLY_REFUNDED,
     )
     return RefundDecision(changed, refund, tuple(voided(admission) for admission in chosen), places_of(chosen))
 

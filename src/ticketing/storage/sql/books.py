@@ -247,13 +247,15 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     ),
     Invariant(
         "void_admissions",
-        "An admission is void exactly where a refund names it or its order was cancelled.",
+        "An admission is void exactly where a refund names it, its buyer gave it back, or its order was cancelled.",
         """
         with named as (
-          select distinct json_each.value as admission_id from refunds, json_each(refunds.admissions)
+          select json_each.value as admission_id from refunds, json_each(refunds.admissions)
+          union
+          select json_each.value from facts, json_each(facts.content, '$.admissions') where kind = 'order.tickets_cancelled'
         )
         select admission_id, iif(status = 'void',
-          'is void, but no refund names it and its order was not cancelled', 'is ' || status || ', but was refunded or cancelled')
+          'is void, but nobody refunded or cancelled it', 'is ' || status || ', but was refunded or cancelled')
         from admissions join orders using (order_id) left join named using (admission_id)
         where (status = 'void') <> (named.admission_id is not null or payment_status = 'cancelled')
         union all
@@ -299,12 +301,14 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     ),
     Invariant(
         "order_states",
-        "How an order stands goes by its money: complete, the total is there; refunded, nothing is; without tickets, nothing is kept.",
+        "How an order stands goes by its money: complete, the total is there; refunded in part, some is, or a ticket is good still; "
+        "refunded or without tickets, nothing is.",
         """
         select order_id, format('is %s, but keeps %d of a total of %d', payment_status, amount_paid - amount_refunded, total_amount)
         from orders where case payment_status
           when 'completed' then amount_paid - amount_refunded <> total_amount
-          when 'partially_refunded' then not amount_paid - amount_refunded between 1 and total_amount - 1
+          when 'partially_refunded' then not amount_paid - amount_refunded between iif(exists (
+            select 1 from admissions where admissions.order_id = orders.order_id and status <> 'void'), 0, 1) and total_amount - 1
           else amount_paid <> amount_refunded end
         """,
     ),
