@@ -122,7 +122,7 @@ async def cancel(house: House, order_id: str) -> None:
     """The order is cancelled, likewise."""
     order = await read_order(house.store, order_id)
     assert order is not None
-    await actions.cancel_order(house, order, keep=keep_nothing, now=house.clock.now())
+    await actions.cancel_order(house, order, by_owner=False, keep=keep_nothing, now=house.clock.now())
 
 
 @pytest.mark.parametrize("spread", [False, True], ids=["one pool", "spread"])
