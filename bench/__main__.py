@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bench.outcome import Options, Outcome, block, brief_block, figures_table, write_outcome
 from bench.progress import say
 from bench.report import MarkersMissing, write_block
-from bench.scenarios import cold_start, dynamodb, flash, growth, memory, overload, pages, reads, sold_out
+from bench.scenarios import cold_start, dynamodb, flash, growth, memory, overload, pages, postgres, reads, sold_out
 from bench.serve import REPOSITORY
 
 SCENARIOS: Mapping[str, Callable[[Options], Outcome]] = {
@@ -20,6 +20,7 @@ SCENARIOS: Mapping[str, Callable[[Options], Outcome]] = {
     pages.NAME: pages.run,
     growth.NAME: growth.run,
     memory.NAME: memory.run,
+    postgres.NAME: postgres.run,
     dynamodb.NAME: dynamodb.run,
     cold_start.NAME: cold_start.run,
 }
