@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -81,6 +81,8 @@ class Connections:
         self._free: deque[Any] = deque()
         self._places = asyncio.Semaphore(size)
         self._down_until = 0.0
+        self._asked: dict[Hashable, asyncio.Future[Sequence[Any] | None]] = {}
+        """Reads that wait for a connection."""
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[Any]:
@@ -114,10 +116,42 @@ class Connections:
             self._places.release()
 
     async def read(self, statement: str, *parameters: Any) -> Sequence[Any]:
-        """The rows of a statement that changes nothing; where the connection was lost, it is asked once more. Raises Busy."""
+        """The rows of a statement that changes nothing; where the connection was lost, it is asked once more. Raises Busy.
+
+        Who wants the same as another who still waits for a connection shares the answer: when hundreds come at once for one event,
+        it is read once and not hundreds of times. Nobody is given what was read before they asked.
+        """
+        if not self._places.locked():
+            return await self._read(statement, parameters, lambda: None)
+        question = (statement, *(tuple(part) if type(part) is list else part for part in parameters))
+        while (asked := self._asked.get(question)) is not None:
+            rows = await asyncio.shield(asked)
+            if rows is not None:
+                return rows
+        asked = self._asked[question] = asyncio.get_running_loop().create_future()
+        rows = None
+        try:
+            rows = await self._read(statement, parameters, lambda: self._no_longer(question, asked))
+        except Busy as busy:
+            asked.set_exception(busy)
+            asked.exception()  # perhaps nobody else is there to hear it
+            raise
+        finally:
+            self._no_longer(question, asked)
+            if not asked.done():
+                asked.set_result(rows)  # None where this one went away: another asks
+        return rows
+
+    def _no_longer(self, question: Hashable, asked: "asyncio.Future[Sequence[Any] | None]") -> None:
+        """Who asks from now on may have written what this does not see."""
+        if self._asked.get(question) is asked:
+            del self._asked[question]
+
+    async def _read(self, statement: str, parameters: Sequence[Any], begins: Callable[[], None]) -> Sequence[Any]:
         try:
             try:
                 async with self.taken() as connection:
+                    begins()
                     return await connection.fetch(statement, *parameters)  # type: ignore[no-any-return]
             except (*LOST, *AGAIN, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError):
                 async with self.taken() as connection:
