@@ -215,19 +215,18 @@ async def look_over_store(
     written meanwhile look like faults: what was found is looked for again after a moment, and only what is found twice is told.
     """
     knowing = knows_faults(store)
-    if knowing is not None:
-        faults = [Finding("schema", subject, detail) for subject, detail in await knowing.faults()]
-        if faults:  # what is missing is not read either
-            return Looked(faults[:FINDINGS_PER_CHECK_MAX], [], is_of_one_moment=True)
+    faults = [] if knowing is None else (await knowing.faults())[:FINDINGS_PER_CHECK_MAX]
+    schema = [Finding("schema", fault.subject, fault.detail) for fault in faults]
+    if any(fault.hides for fault in faults):
+        return Looked(schema, [], is_of_one_moment=True)
     looked = await _looked(store, given_secret, now, tell)
-    if looked.is_of_one_moment or not looked.findings:
-        return looked
-    await asyncio.sleep(again_seconds)
-    again = await _looked(store, given_secret, now, tell)
-    before = {(finding.check, finding.subject) for finding in looked.findings}
-    return replace(
-        again, findings=[finding for finding in again.findings if (finding.check, finding.subject) in before]
-    )
+    found = looked.findings
+    if found and not looked.is_of_one_moment:
+        await asyncio.sleep(again_seconds)
+        looked = await _looked(store, given_secret, now, tell)
+        before = {(finding.check, finding.subject) for finding in found}
+        found = [finding for finding in looked.findings if (finding.check, finding.subject) in before]
+    return replace(looked, findings=[*schema, *found])
 
 
 async def _looked(store: Store, given_secret: str | None, now: Callable[[], datetime], tell: Tell) -> Looked:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from ticketing.base.tables import Record, Table
@@ -32,12 +33,21 @@ def takes_snapshots(store: object) -> TakesSnapshots | None:
     return engine if isinstance(engine, TakesSnapshots) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What of a store's tables is not as declared, and how it is. With `hides`, the rows cannot be read for it."""
+
+    subject: str
+    detail: str
+    hides: bool = False
+
+
 @runtime_checkable
 class KnowsFaults(Protocol):
     """A store whose tables somebody may have changed behind its back, and which can tell."""
 
-    async def faults(self) -> list[tuple[str, str]]:
-        """What of the declared tables is missing or other than declared: what it is, and how it is. Raises Busy."""
+    async def faults(self) -> list[Fault]:
+        """What of the declared tables is missing or other than declared. Raises Busy."""
         ...
 
 

@@ -5,14 +5,12 @@ What is more than declared is no fault: a database may be shared. What the rows 
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from ticketing.base.tables import Column, Kind, Table
+from ticketing.storage.snapshots import Fault
 from ticketing.storage.sql.ddl import create_index, needs_index
 from ticketing.storage.sql.postgres.search import SEARCH_DDL
-
-Fault: TypeAlias = tuple[str, str]
-"""What is not as it has to be, and how it is."""
 
 TYPES: Final = {
     Kind.TEXT: 'text "C"',
@@ -54,7 +52,7 @@ async def faults_of(connection: Any, tables: Sequence[Table]) -> list[Fault]:
     faults: list[Fault] = []
     for table in tables:
         if not any(name == table.name for name, _ in columns):
-            faults.append((table.name, "is missing"))
+            faults.append(Fault(table.name, "is missing", hides=True))
             continue
         for column in table.columns:
             faults += _of_column(table, column, columns.get((table.name, column.name)))
@@ -72,32 +70,32 @@ async def faults_of(connection: Any, tables: Sequence[Table]) -> list[Fault]:
 def _of_column(table: Table, column: Column, found: tuple[str, bool] | None) -> Iterator[Fault]:
     name = f"{table.name}.{column.name}"
     if found is None:
-        yield name, "is missing"
+        yield Fault(name, "is missing", hides=True)
         return
     kind, is_never_null = found
     if kind != TYPES[column.kind]:
-        yield name, f"is {kind} and not {TYPES[column.kind]}"
+        yield Fault(name, f"is {kind} and not {TYPES[column.kind]}")
     if is_never_null == column.nullable:
-        yield name, "may not be null" if column.nullable else "may be null"
+        yield Fault(name, "may not be null" if column.nullable else "may be null")
 
 
 def _of_constraints(table: Table, found: dict[tuple[str, str, tuple[str, ...], str | None], bool]) -> Iterator[Fault]:
     if ("p", table.name, table.key, None) not in found:
-        yield table.name, f"lacks its primary key ({', '.join(table.key)})"
+        yield Fault(table.name, f"lacks its primary key ({', '.join(table.key)})")
     for column in table.columns:
         if column.references is not None:
             valid = found.get(("f", table.name, (column.name,), column.references))
             if not valid:
                 how = "lacks" if valid is None else "was never compared with"
-                yield f"{table.name}.{column.name}", f"{how} its foreign key to {column.references}"
+                yield Fault(f"{table.name}.{column.name}", f"{how} its foreign key to {column.references}")
         if column.check is not None and not any(
             kind == "c" and name == table.name and column.name in names for kind, name, names, _ in found
         ):
-            yield f"{table.name}.{column.name}", f"lacks its check: {column.check}"
+            yield Fault(f"{table.name}.{column.name}", f"lacks its check: {column.check}")
 
 
 def _of_index(name: str, found: dict[str, bool], statement: str) -> Iterator[Fault]:
     if name not in found:
-        yield name, f"is missing: {statement}"
+        yield Fault(name, f"is missing: {statement}")
     elif not found[name]:
-        yield name, f"is not whole, so that nobody uses it: reindex index {name}"
+        yield Fault(name, f"is not whole, so that nobody uses it: reindex index {name}")

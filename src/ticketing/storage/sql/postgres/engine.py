@@ -29,7 +29,7 @@ from ticketing.base.tables import Index, Key, Kind, Record, Table
 from ticketing.base.times import read
 from ticketing.schema.tables import TABLES
 from ticketing.storage.cursors import position_of, read_position, sort_columns, write_cursor
-from ticketing.storage.snapshots import Scanned
+from ticketing.storage.snapshots import Fault, Scanned
 from ticketing.storage.sql.batch import Batch, ItemName, State, state_of
 from ticketing.storage.sql.postgres.connections import (
     AGAIN,
@@ -42,7 +42,7 @@ from ticketing.storage.sql.postgres.connections import (
     connections_max,
     said,
 )
-from ticketing.storage.sql.postgres.doctor import Fault, faults_of
+from ticketing.storage.sql.postgres.doctor import faults_of
 from ticketing.storage.sql.postgres.folding import Fold
 from ticketing.storage.sql.postgres.statements import MARK, all_rows, read_many, read_one, read_rows, selection, written
 
