@@ -121,6 +121,26 @@ def told(answer: httpx.Response) -> tuple[int, bytes, dict[str, str]]:
     return answer.status_code, answer.content, kept
 
 
+async def test_signing_up_costs_the_same_whether_the_address_has_an_account(
+    api: Api, browser: PlainBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await account(api)
+    hashed: list[str] = []
+    really = api.app.state.passwords.hashed
+
+    async def counted(password: str) -> str:
+        hashed.append(password)
+        return str(await really(password))
+
+    monkeypatch.setattr(api.app.state.passwords, "hashed", counted)
+
+    await browser.press("/signup", "/signup", **ADA)
+    taken = len(hashed)
+    await browser.press("/signup", "/signup", **ADA | {"email": "grace@example.org"})
+
+    assert (taken, len(hashed)) == (1, 2)
+
+
 async def test_signing_up_with_an_address_that_has_an_account_changes_nothing(api: Api, browser: PlainBrowser) -> None:
     await account(api)
 

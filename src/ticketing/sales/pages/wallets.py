@@ -7,7 +7,6 @@ from ticketing.accounts.model import Principal
 from ticketing.admission.actions import TO_READ, admission_for
 from ticketing.admission.model import Admission
 from ticketing.admission.wallet.offered import TheWallets
-from ticketing.base.errors import NotFound
 from ticketing.base.house import House
 from ticketing.sales.pages.order import owned_order
 from ticketing.sales.pages.tickets import held_admission
@@ -58,10 +57,7 @@ async def get_google_of_ticket(
 async def _of_order(house: House, order_id: str, token: str, admission_id: str) -> Admission:
     """This ticket of the order whose page has this address. Raises NotFound for any other, and for one that was handed over."""
     await owned_order(house, order_id, token)
-    admission = await admission_for(house, Principal(order_token=token), admission_id, TO_READ)
-    if admission.order_id != order_id:
-        raise NotFound
-    return admission
+    return await admission_for(house, Principal(order_token=token), admission_id, TO_READ)
 
 
 def _away(address: str) -> Response:
