@@ -30,6 +30,8 @@ DRAFT = "(select event_id from events where status = 'draft' limit 1)"
 TYPE = f"(select ticket_id from tickets where event_id = {PUBLIC} limit 1)"
 OTHER_TYPE = f"(select ticket_id from tickets where event_id = {DRAFT} limit 1)"
 
+MOMENT = "'2027-03-02T00:00:00.000000Z'"
+
 HARMS: tuple[tuple[str, str], ...] = (
     ("ticket_type_places", f"update tickets set quantity_available = quantity_available + 1 where ticket_id = {TYPE}"),
     ("blocks", f"update events set blocks_left = blocks_left - 1 where event_id = {PUBLIC}"),
@@ -94,6 +96,19 @@ HARMS: tuple[tuple[str, str], ...] = (
         "update refunds set admissions = "
         f"(select json_array(min(admission_id)) from orders join {NOT_ENTERED} and order_id = refunds.order_id) "
         f"where refund_id = (select refund_id from refunds join {NOT_ENTERED} and refunds.admissions = '[]' limit 1)",
+    ),
+    ("transfers", f"update admissions set transfer_id = 'trf_nobodys' where admission_id = {VALID}"),
+    ("transfers", f"update admissions set offer_id = 'trf_nobodys' where admission_id = {VALID}"),
+    (
+        "transfers",
+        f"insert into transfers select 'trf_unheld', admission_id, event_id, '', '', '', 'accepted', {MOMENT}, {MOMENT}, {MOMENT}, 1 "
+        f"from admissions where admission_id = {VALID}",
+    ),
+    (
+        "transfers",
+        f"insert into transfers select 'trf_held', admission_id, event_id, '', '', '', 'accepted', {MOMENT}, {MOMENT}, {MOMENT}, 1 "
+        f"from admissions where admission_id = {VALID}; update admissions set transfer_id = 'trf_held' where admission_id = "
+        "(select admission_id from transfers where transfer_id = 'trf_held')",
     ),
     ("completion_facts", f"delete from untold; delete from facts where subject_id = {PAID}"),
     (
@@ -283,6 +298,16 @@ async def test_a_sale_that_goes_on_meanwhile_does_not_trouble_the_doctor(busy: B
         ("over_limit", f"update events set tickets_per_customer_max = 1 where event_id = {PUBLIC}"),
         ("run_out_holds", "update orders set expires_at = '2027-01-01T00:00:00.000000Z' where hold_shard is not null"),
         ("refunds_due", "update refunds set refund_status = 'due'"),
+        (
+            "mails_given_up",
+            "insert into deliveries select 'dlv_dead', fact_id, 'order_confirmed', 'x@example.org', 'en', null, null, '', 'dead', 40, "
+            "null, created_date_time, 'smtp_550', created_date_time, null, created_date_time, 1 from facts limit 1",
+        ),
+        (
+            "mails_that_wait",
+            f"insert into deliveries select 'dlv_stuck', fact_id, 'order_confirmed', 'x@example.org', 'en', null, null, '', 'queued', 0, "
+            f"'0', '2027-01-01T00:00:00.000000Z', null, {MOMENT}, null, {MOMENT}, 1 from facts limit 1",
+        ),
         ("answers_kept_too_long", "update idempotency set expires_at = '2027-01-01T00:00:00.000000Z'"),
     ],
 )
@@ -294,6 +319,7 @@ def test_what_is_worth_knowing_and_not_wrong_is_remarked(busy: Busy, tmp_path: P
 
 def test_every_remark_is_made_by_a_test() -> None:
     names = {"below_nothing", "over_limit", "run_out_holds", "refunds_due", "answers_kept_too_long"}
+    names |= {"mails_given_up", "mails_that_wait"}
 
     assert {truth.name for truth in REMARKS} == names
 

@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.houses import NOON
+from ticketing.accounts.model import Link, Purpose
+from ticketing.accounts.store import link_record
 from ticketing.base.changes import Claim, Insert, Replace
-from ticketing.schema.tables import IDEMPOTENCY, LIMITS
+from ticketing.notify.model import MailKind
+from ticketing.notify.rules import Wanted, delivery_of
+from ticketing.notify.store import delivery_record
+from ticketing.schema.tables import DELIVERIES, IDEMPOTENCY, LIMITS, LINKS, USERS
 from ticketing.storage.sql.opening import open_store
 from ticketing.storage.sql.purge import ROWS_PER_STEP, purge
 from ticketing.storage.sql.sqlite import SqliteEngine
@@ -67,6 +72,35 @@ def test_an_old_row_that_was_taken_anew_does_not_hide_what_ran_out_behind_it(eng
 
 def test_an_empty_file_has_nothing_to_purge(engine: SqliteEngine) -> None:
     assert purge(engine.path, now=NOON) == 0
+
+
+def test_mails_and_links_go_when_nobody_needs_them_any_more(engine: SqliteEngine) -> None:
+    wanted = Wanted(MailKind.ORDER_CONFIRMED, "ada@example.org", "en", None, None, "ord_1")
+    mails = [delivery_of(wanted, fact_id=f"fct_{age}", now=NOON - timedelta(days=age)) for age in (200, 181, 1)]
+    engine.apply([(Insert(DELIVERIES, delivery_record(mail)),) for mail in mails])
+    user = {column.name: None for column in USERS.columns} | {
+        "user_id": "usr_1", "email": "ada@example.org", "first_name": "", "last_name": "", "user_type": "regular",
+        "organizer_requested": False, "login_generation": 1, "api_keys_available": 1, "created_date_time": NOON, "version": 1,
+    }  # fmt: skip
+    link = Link(
+        "usr_1.login.0",
+        "usr_1",
+        Purpose.LOGIN,
+        "n",
+        "ada@example.org",
+        1,
+        "en",
+        used=True,
+        created_date_time=NOON,
+        expires_at=NOON,
+        version=1,
+    )
+    engine.apply([(Insert(USERS, user),)])
+    engine.apply([(Insert(LINKS, link_record(link)),)])
+
+    assert purge(engine.path, now=NOON) == 3
+    kept = {name for (name,) in engine.reader.execute("select delivery_id from deliveries")}
+    assert kept == {mails[2].delivery_id}
 
 
 def test_buckets_that_are_renewed_do_not_hide_those_that_ran_out(engine: SqliteEngine) -> None:

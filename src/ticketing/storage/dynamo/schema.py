@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from zlib import crc32
 
 from ticketing.base.tables import Column, Index, Key, Kind, Table, attribute_name
-from ticketing.schema.tables import IDEMPOTENCY, LIMITS, SESSIONS, TABLES
+from ticketing.schema.tables import DELIVERIES, IDEMPOTENCY, LIMITS, LINKS, SESSIONS, TABLES
 from ticketing.storage.cursors import sort_columns
 
 SEARCH_CHANGES: Final = Table(
@@ -31,7 +31,9 @@ SEARCH_CHANGES: Final = Table(
 DYNAMO_TABLES: Final = (*TABLES, SEARCH_CHANGES)
 """Every table of a DynamoDB store."""
 
-GARBAGE: Final = frozenset((IDEMPOTENCY.name, SESSIONS.name, LIMITS.name, SEARCH_CHANGES.name))
+GARBAGE: Final = frozenset(
+    (IDEMPOTENCY.name, SESSIONS.name, LIMITS.name, LINKS.name, DELIVERIES.name, SEARCH_CHANGES.name)
+)
 """Tables whose rows nobody needs once they ran out. DynamoDB deletes them some time later, without a condition: never a hold, whose
 places must go back, nor a lease, whose holder another one waits for."""
 GARBAGE_ATTRIBUTE: Final = "GarbageAfter"

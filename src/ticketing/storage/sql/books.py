@@ -14,7 +14,11 @@ CLOCKS_APART_SECONDS: Final = 60
 """Times of rows are those of the processes that wrote them, taken when a request came: what lies closer together than this may have
 happened in either order."""
 
+WAITS_SECONDS: Final = 600
+"""A mail that was due for so long was not only passed over by a busy minute."""
+
 BOUNDS: Final[Mapping[str, int]] = {
+    "waits": WAITS_SECONDS,
     "pool_max": POOL_MAX,
     "devices_max": DEVICES_PER_EVENT_MAX,
     "blocks_max": BLOCKS_PER_POOL_MAX,
@@ -264,6 +268,28 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
         where not exists (
           select 1 from admissions
           where admissions.admission_id = json_each.value and admissions.order_id = refunds.order_id)
+        """,
+    ),
+    Invariant(
+        "transfers",
+        "An admission is held by the last transfer of it that was accepted, with a code of its own since, and offered by one that is open.",
+        """
+        with done as (
+          select admission_id, count(*) as count, max(ended_date_time || ' ' || transfer_id) as last
+          from transfers where status = 'accepted' group by admission_id
+        )
+        select admission_id, format('is held by %s, and %s was accepted last',
+          coalesce(transfer_id, 'who ordered it'), coalesce(substr(last, instr(last, ' ') + 1), 'none'))
+        from admissions left join done using (admission_id)
+        where transfer_id is not substr(last, instr(last, ' ') + 1)
+        union all
+        select admission_id, format('was handed over %d times, and has its code number %d: an old one still opens', count, generation)
+        from admissions join done using (admission_id) where generation < 1 + count
+        union all
+        select admission_id, format('is offered by %s, which is not an offer of it', offer_id)
+        from admissions where offer_id is not null and not exists (
+          select 1 from transfers
+          where transfers.transfer_id = offer_id and transfers.admission_id = admissions.admission_id and transfers.status = 'offered')
         """,
     ),
     Invariant(
@@ -565,6 +591,27 @@ REMARKS: Final[tuple[Invariant, ...]] = (
         """
         select refund_id, format('%d %s for %s are due since %s', refund_amount, currency, order_id, refund_date_time)
         from refunds where refund_status = 'due'
+        """,
+    ),
+    Invariant(
+        "mails_given_up",
+        "Every mail reached its reader's mail server.",
+        """
+        select coalesce(last_error, 'unknown'), format('%d mails ended with this (%s), the last one of %s',
+          count(*), group_concat(distinct delivery_status), max(created_date_time))
+        from deliveries where delivery_status in ('failed', 'dead') group by 1
+        """,
+    ),
+    Invariant(
+        "mails_that_wait",
+        "Mails go out within minutes, while a server runs that has a mail server.",
+        """
+        select 'deliveries', format('%d mails wait, the longest since %s', count(*), min(created_date_time))
+        from deliveries where delivery_status = 'queued' and unixepoch(:now) - unixepoch(next_attempt_at) > :waits
+        having count(*) > 0
+        union all
+        select 'untold', format('of %d facts nobody was told yet, the first of %s', count(*), min(created_date_time))
+        from untold join facts using (fact_id) where unixepoch(:now) - unixepoch(created_date_time) > :waits having count(*) > 0
         """,
     ),
     Invariant(

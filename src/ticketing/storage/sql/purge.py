@@ -1,4 +1,4 @@
-"""Rows whose time ran out are deleted: remembered answers, sessions, buckets of rate limits. DynamoDB does this by itself."""
+"""Rows whose time ran out are deleted: answers, sessions, buckets of limits, mailed links, mails. DynamoDB does this by itself."""
 
 from datetime import datetime
 from pathlib import Path
@@ -6,20 +6,22 @@ from typing import Final
 
 from ticketing.base.tables import Table
 from ticketing.base.times import written
-from ticketing.schema.tables import IDEMPOTENCY, LIMITS, SESSIONS
+from ticketing.schema.tables import DELIVERIES, IDEMPOTENCY, LIMITS, LINKS, SESSIONS
 from ticketing.storage.sql.sqlite import connect
 
 ROWS_PER_STEP: Final = 500
 """Deleted in one transaction, some milliseconds during which other writers wait."""
-PURGED: Final = (IDEMPOTENCY, SESSIONS, LIMITS)
+PURGED: Final = (IDEMPOTENCY, SESSIONS, LIMITS, LINKS, DELIVERIES)
+RENEWED: Final = (LIMITS, LINKS)
+"""Tables whose rows begin anew in their place, so that the oldest need not be the first to run out."""
 
 
 def purge(path: Path, *, now: datetime) -> int:
-    """Remembered answers, sessions and buckets that ran out by `now` are gone; how many they were.
+    """What ran out by `now` is gone; how many rows that was.
 
-    Answers and sessions lie in the order in which they were made and last equally long, so that this walks from the oldest and stops at the
-    first stretch of which nothing ran out: no index is needed, and the whole table is never read. Buckets are renewed, and few:
-    all of them are looked at.
+    Answers, sessions and mails lie in the order in which they were made and last equally long, so that this walks from the oldest and
+    stops at the first stretch of which nothing ran out: no index is needed, and the whole table is never read. Buckets and links are
+    renewed, and few: all of them are looked at.
     """
     connection = connect(path)
     try:
@@ -38,6 +40,6 @@ def purge(path: Path, *, now: datetime) -> int:
 
 def _statement(table: Table) -> str:
     key = table.key[0]
-    order = "expires_at" if table is LIMITS else key if table.sorted_keys else "rowid"
+    order = "expires_at" if table in RENEWED else key if table.sorted_keys else "rowid"
     oldest = f"select {key}, expires_at from {table.name} order by {order} limit ?2"
     return f"delete from {table.name} where {key} in (select {key} from ({oldest}) where expires_at <= ?1)"
