@@ -5,19 +5,24 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from ticketing.entry.config import BY_NAME, SECRET_LENGTH_MIN, SETTINGS, Config, Survey
 from ticketing.entry.secret import secret_file
 from ticketing.entry.wallets import CannotSign, wallets_of
+from ticketing.storage.drivers import install_command
+from ticketing.storage.opening import POSTGRESQL, kind_of
 
 HOLD_SECONDS_USUAL_MIN: Final = 120
 """Whoever types a name and a card's number needs about two minutes."""
 TRANSFER_SECONDS_USUAL_MIN: Final = 24 * 3600
 """A bank transfer takes a working day."""
 SQLITE: Final = "sqlite:///"
+SSL_SURE: Final = ("require", "verify-ca", "verify-full")
+"""With these, nothing is told to a PostgreSQL that does not encrypt; with others, whoever stands between may take that off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,7 @@ def _wallets(config: Config) -> Iterator[Remark]:
 def _database(config: Config) -> Iterator[Remark]:
     url = config.text("database_url")
     if not url.startswith(SQLITE):
+        yield from _elsewhere(url)
         return
     database = config.database
     if database.is_dir():
@@ -152,6 +158,32 @@ def _database(config: Config) -> Iterator[Remark]:
         yield _wrong("database_url", f"nothing can be written into the folder {folder} by this user.")
     if config.number("workers") > 1:
         yield _doubt("workers", "is more than 1, and one SQLite file is written fastest by one process.")
+
+
+def _elsewhere(url: str) -> Iterator[Remark]:
+    """A database that is no file: its driver is there, and the way to it is closed to others."""
+    is_postgres = kind_of(url) == POSTGRESQL
+    extra, driver = ("postgres", "asyncpg") if is_postgres else ("dynamodb", "botocore")
+    if find_spec(driver) is None:
+        command = install_command(extra, driver)
+        yield _wrong("database_url", f"needs {driver}, which is not installed where Ticket is: {command}")
+    parts = urlsplit(url)
+    asked = parse_qs(parts.query).get("sslmode", ["prefer"])[-1]
+    if is_postgres and asked not in SSL_SURE and _is_far(parts.hostname or ""):
+        yield _doubt(
+            "database_url",
+            f"leads to {parts.hostname} without asking for encryption: add ?sslmode=verify-full&sslrootcert=FILE, with the certificate "
+            "of who signed the server's, or sslmode=require where nobody can stand between.",
+        )
+
+
+def _is_far(host: str) -> bool:
+    """Whether the way to a host may lead through networks of others: it is no address of one's own, and no short name in it."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." in host and not is_loopback(host)
+    return not address.is_private
 
 
 def _nearest(folder: Path) -> Path:

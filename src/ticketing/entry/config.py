@@ -102,7 +102,10 @@ def _database_url(text: str) -> str:
     if scheme in ("postgresql", "postgres"):
         parts = _parts(text)
         if parts is None or not re.fullmatch(r"/[^/\0]+", parts.path) or parts.fragment:
-            raise Wrong("must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+            raise Wrong(
+                "must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE; write @ : / ? # % in the password as "
+                "%40 %3A %2F %3F %23 %25"
+            )
         return text
     if scheme == "dynamodb":
         parts = _parts(text)

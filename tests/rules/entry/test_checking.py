@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ticketing.entry import checking
 from ticketing.entry.checking import Remark, remarks
 from ticketing.entry.config import survey
 
@@ -173,3 +174,44 @@ def test_no_remark_tells_a_secret(tmp_path: Path) -> None:
     found = told(tmp_path, secret="hunter22", admin_password="hunter2", smtp_url="hunter22")
 
     assert not any("hunter2" in remark.detail for remark in found)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_doubted"),
+    [
+        ("postgresql://u:p@db.example.org/d", True),
+        ("postgresql://u:p@db.example.org/d?sslmode=prefer", True),
+        ("postgresql://u:p@8.8.8.8/d", True),
+        ("postgresql://u:p@db.example.org/d?sslmode=verify-full&sslrootcert=ca.pem", False),
+        ("postgresql://u:p@postgres:5432/d", False),
+        ("postgresql://u:p@127.0.0.1/d", False),
+        ("postgresql://u:p@10.1.2.3/d", False),
+        ("postgresql:///d?host=/run/postgresql", False),
+        ("dynamodb://eu-central-1/t-", False),
+    ],
+)
+def test_a_database_far_away_is_to_be_asked_for_encryption(tmp_path: Path, url: str, is_doubted: bool) -> None:
+    found = told(tmp_path, **SOUND, database_url=url, secret=SECRET)
+
+    assert ["without asking for encryption" in remark.detail for remark in found] == [True] * is_doubted
+
+
+@pytest.mark.parametrize(
+    ("url", "driver"), [("postgresql://u:p@db/d", "asyncpg"), ("dynamodb://eu-central-1/t-", "botocore")]
+)
+def test_a_driver_that_is_not_there_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, driver: str
+) -> None:
+    monkeypatch.setattr(checking, "find_spec", lambda _name: None)
+
+    (remark,) = told(tmp_path, **SOUND, database_url=url, secret=SECRET)
+
+    assert (remark.setting, remark.is_wrong) == ("TICKET_DATABASE_URL", True)
+    assert f"python3 -m pip install '{driver}" in remark.detail
+
+
+def test_a_password_with_letters_of_a_url_is_told_how_to_write(tmp_path: Path) -> None:
+    (remark,) = told(tmp_path, **SOUND, database_url="postgresql://u:half#of/it@db/d", secret=SECRET)
+
+    assert "%23" in remark.detail
+    assert "half" not in remark.detail
