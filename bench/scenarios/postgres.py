@@ -195,7 +195,7 @@ def run(options: Options) -> Outcome:
                 with house.served(processes) as server:
                     _measure(server, next(offers), measured, f"warm-up {turn}", processes, 64, WARMUP_SECONDS)
                     for clients in CLIENTS:
-                        name = f"{processes} processes, {clients} clients, {turn}"
+                        name = f"{_processes(processes)}, {clients} clients, {turn}"
                         result = _measure(server, next(offers), measured, name, processes, clients, options.seconds)
                         measured.orders.setdefault((processes, clients), []).append(result)
                         say(NAME, f"{name}: {result.per_second:,.0f}/s, p99 {result.latency.p99_ms} ms")
