@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
@@ -259,10 +260,11 @@ def restore(file: Path, verify: bool, replace: bool, json_wanted: bool) -> None:
 @click.argument("file", type=_file, required=False)
 @_json
 def doctor(file: Path | None, json_wanted: bool) -> None:
-    """Look the data over, while the server runs, and name what is wrong. Repairs nothing.
+    """Look the data over, while the server runs, and what the house needs around it. Name what is wrong; repair nothing.
 
-    With FILE, a backup or another database is looked over. Ends with 0 where all is well, with 1 where something is wrong, and with
-    2 where it cannot be looked at.
+    Around it are the mail server, the certificate of the public address, room on the disk, and PostgreSQL's clock and connections.
+    With FILE, a backup or another database is looked over, and that alone. Ends with 0 where all is well, with 1 where something is
+    wrong, and with 2 where it cannot be looked at.
     """
     config = configured()
     database = file or config.database_file
@@ -284,6 +286,8 @@ def doctor(file: Path | None, json_wanted: bool) -> None:
         looked = Looked([Finding("integrity", shown, f"is damaged: {error}. Restore a backup")], [], True)
     except (SecretMissing, CannotOpen, CopyFailed, OSError, apsw.Error) as error:
         fail(f"{shown} cannot be looked at: {error}")
+    if file is None:
+        looked = _with_surroundings(looked, config)
     if json_wanted:
         as_json(
             {
@@ -317,6 +321,19 @@ def _looked_at_file(database: Path, config: Config, *, is_own: bool) -> Looked:
     if any(finding.check == "schema" for finding in findings):
         return Looked(findings, [], is_of_one_moment=True)
     return Looked(findings, remark(database, now=datetime.now(UTC)), is_of_one_moment=True)
+
+
+def _with_surroundings(looked: Looked, config: Config) -> Looked:
+    """What was seen of the data, and what is around it."""
+    from ticketing.entry.surroundings import (
+        look_around,  # it brings the mail with it, which no other command here needs
+    )
+
+    try:
+        around = asyncio.run(look_around(config, now=lambda: datetime.now(UTC)))
+    except CannotOpen as error:
+        fail(str(error))
+    return replace(looked, findings=[*looked.findings, *around.findings], remarks=[*looked.remarks, *around.remarks])
 
 
 def _shown(finding: Finding) -> dict[str, str]:
