@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from bench.serve import free_port, start
-from tests.support.postgres import administer, binaries, in_own_loop, shared_url
+from tests.support.houses import NOON, make_house, sign_up
+from tests.support.postgres import administer, binaries, drop_database, in_own_loop, new_database, shared_url
+from ticketing.base.search import SearchWish
+from ticketing.storage.opening import open_any
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "scaling.md"
 BLOCK: Final = re.compile(r"^```(sh|sql|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -142,3 +146,38 @@ def is_as_told(printed: str, told: str) -> bool:
     """Whether it is what the page prints, where `…` stands for anything on a line."""
     pattern = "[^\n]*".join(map(re.escape, told.split("…")))
     return re.fullmatch(pattern, printed) is not None
+
+
+async def test_a_role_with_the_rights_of_the_page_serves_and_makes_no_tables() -> None:
+    """The block below *Rights*: statements for the database `ticket` as its owner's superuser runs them."""
+    (block,) = re.findall(
+        r"^## Rights$.*?^```console\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    owner, role = f"ticket_owner_{os.getpid()}", f"ticket_serves_{os.getpid()}"
+    url = new_database()
+    database = urlsplit(url).path.strip("/")
+    names = {
+        "ticket_serves": role,
+        "database ticket ": f"database {database} ",
+        "for role ticket ": f"for role {owner} ",
+    }
+    mine = Here(Path(), names).mine(block)
+    before, inside = ([line.rstrip(";") for line in part.splitlines()] for part in mine.split("\\connect ticket\n"))
+    as_owner, as_role = (url.replace("//postgres@", f"//{name}@") for name in (owner, role))
+    try:
+        made = (f"create role {owner} login", f"alter database {database} owner to {owner}")
+        await administer(url, *made, database=database)
+        await open_any(as_owner).store.close()
+        await administer(url, *before)
+        await administer(url, *inside, database=database)
+
+        opened = open_any(as_role)
+        await sign_up(make_house(opened.store), "ada")
+        found = await opened.search.search(SearchWish(now=NOON), limit=1)
+        await opened.store.close()
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await administer(as_role, "create table more (x int)", database=database)
+        assert found.event_ids == ()
+    finally:
+        drop_database(url)
+        await administer(url, f"drop role if exists {role}", f"drop role if exists {owner}")

@@ -237,6 +237,18 @@ def test_the_doctor_names_a_secret_that_is_another_houses(here: Site) -> None:
     assert "not the one with which this data was made" in found.stdout
 
 
+def test_the_doctor_names_a_mail_server_that_is_gone_but_not_to_who_looks_at_a_backup(here: Site) -> None:
+    with here.served():
+        pass
+    here.run("backup", "b.ticket")
+    gone = {"smtp_url": "smtp://127.0.0.1:1"}
+
+    of_the_house, of_the_backup = here.run("doctor", **gone), here.run("doctor", "b.ticket", **gone)
+
+    assert (of_the_house.returncode, of_the_backup.returncode) == (1, 0)
+    assert of_the_house.stdout.startswith("mail: 127.0.0.1, port 1: takes no mail")
+
+
 def test_the_doctor_cannot_look_at_what_is_not_there(here: Site) -> None:
     assert here.run("doctor").returncode == 2
 
