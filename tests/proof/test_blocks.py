@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.houses import make_house
 from tests.support.interleaved import InterleavedStore
+from tests.support.meanwhile import MeanwhileStore
 from tests.support.sales import Sale, assert_books_balance, guest_buyer, kind, put_on_sale
 from tests.support.stores import ENGINES
 from ticketing.accounts.bearer import principal_of
@@ -25,12 +26,12 @@ from ticketing.base.tables import Record
 from ticketing.events import blocks as module
 from ticketing.events.actions import events as event_actions
 from ticketing.events.actions import ticket_types as type_actions
-from ticketing.events.blocks import Blocks, counted
+from ticketing.events.blocks import Blocks, capacity_pool, counted
 from ticketing.events.model import EventWish, TicketTypeStatus, TicketTypeWish
 from ticketing.events.rules import EventCancelled, block_places, cancelled_event, ticket_type_status
 from ticketing.events.store import read_offer
 from ticketing.payments import model as payments
-from ticketing.payments.model import PaymentMethod, PaymentState
+from ticketing.payments.model import Payment, PaymentMethod, PaymentState
 from ticketing.sales import actions
 from ticketing.sales.expiry import expire_holds
 from ticketing.sales.model import Order, PaymentStatus
@@ -286,9 +287,7 @@ async def test_money_that_comes_late_finds_places_that_are_in_blocks(whole: Stor
     house = make_house(whole)
     sale = await put_on_sale(house, kind(quantity=40), spread_sale=True)
     order = await buy(house, sale, 30, buyer="late")
-    payment = await actions.start_payment(
-        house, order, PaymentMethod.TEST, payments.TestOutcome.PENDING, keep=keep_nothing, now=house.clock.now()
-    )
+    payment = await pending_payment(house, order)
     house.clock.move(hours=1)  # type: ignore[attr-defined]
     await expire_holds(house, now=house.clock.now())
     for number in range(6):
@@ -351,19 +350,72 @@ async def test_after_a_cancellation_nothing_is_sold_from_any_block(whole: Store)
     sale = await put_on_sale(house, kind(quantity=100), spread_sale=True)
     stale = process(house, 1)
     await buy(stale, sale, 1, buyer="before")
-    who = await principal_of(house, f"Bearer {sale.organizer}", now=house.clock.now())
 
-    await event_actions.move_event(
-        house,
-        who,
-        sale.event_id,
-        lambda event: cancelled_event(event, now=house.clock.now()),
-        keep=keep_nothing,
-        now=house.clock.now(),
-    )
+    await cancel_event(house, sale)
 
     with pytest.raises(EventCancelled):
         await buy(stale, sale, 1, buyer="after")
+
+
+@pytest.mark.parametrize("change", ["cancelled", "described anew", "in no block any more"])
+async def test_who_pays_while_the_event_is_changed_is_settled_by_what_it_is_then(whole: Store, change: str) -> None:
+    house = make_house(whole)
+    sale = await put_on_sale(house, kind(quantity=100), spread_sale=True)
+    here = process(house, 1)
+    order = await buy(here, sale, 1)
+    meanwhile = MeanwhileStore(here.store)
+    module._BLOCKS[meanwhile] = module._BLOCKS[here.store]
+    payment = await pending_payment(here, order)
+    meanwhile.meanwhile = {
+        "cancelled": partial(cancel_event, house, sale),
+        "described anew": partial(change_event, house, sale, lambda wish: replace(wish, description="At last.")),
+        "in no block any more": partial(Blocks(2).bring_back, whole, capacity_pool(sale.event_id)),
+    }[change]
+
+    await actions.settle(
+        replace(here, store=meanwhile), payment, transaction_id="late-1", amount=None, now=house.clock.now()
+    )
+
+    settled = await read_order(whole, order.order_id)
+    assert settled is not None
+    assert settled.amount_refunded == (order.total_amount if change == "cancelled" else 0)
+    assert settled.payment_status is (PaymentStatus.PENDING if change == "cancelled" else PaymentStatus.COMPLETED)
+
+
+async def test_who_pays_in_a_rush_waits_for_nobody_at_the_row_of_the_event(whole: Store) -> None:
+    house = make_house(whole)
+    sale = await put_on_sale(house, kind(quantity=100), spread_sale=True)
+    here = process(house, 1)
+    order = await buy(here, sale, 1)
+    payment = await pending_payment(here, order)
+    touched: list[str] = []
+    commit = here.store.commit
+
+    async def noting(changes: Sequence[Change]) -> None:
+        touched.extend(change.table.name for change in changes)
+        await commit(changes)
+
+    here.store.commit = noting  # type: ignore[method-assign]
+    await actions.settle(here, payment, transaction_id="now-1", amount=None, now=house.clock.now())
+
+    assert {"orders", "blocks"} <= set(touched)
+    assert "events" not in touched
+
+
+async def pending_payment(house: House, order: Order) -> Payment:
+    """A payment that was begun, whose money is not in yet."""
+    return await actions.start_payment(
+        house, order, PaymentMethod.TEST, payments.TestOutcome.PENDING, keep=keep_nothing, now=house.clock.now()
+    )
+
+
+async def cancel_event(house: House, sale: Sale) -> None:
+    """The organizer calls the event off."""
+    who = await principal_of(house, f"Bearer {sale.organizer}", now=house.clock.now())
+    now = house.clock.now()
+    await event_actions.move_event(
+        house, who, sale.event_id, lambda event: cancelled_event(event, now=now), keep=keep_nothing, now=now
+    )
 
 
 async def test_of_a_quantity_that_was_lowered_under_what_is_sold_nothing_more_is_sold(whole: Store) -> None:

@@ -19,7 +19,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from ticketing.base.bounds import BLOCKS_PER_POOL_MAX, BLOCKS_REST_SECONDS, DECISION_ROUNDS_MAX
-from ticketing.base.changes import Change, Give, Insert, Pool, Remove, Replace, Take
+from ticketing.base.changes import Change, Check, Give, Insert, Pool, Remove, Replace, Take
 from ticketing.base.store import Busy, Conflict, Store
 from ticketing.base.tables import Record
 from ticketing.events.model import Event, TicketType
@@ -80,6 +80,13 @@ class Blocks:
             return Take(_places(block_id), count, version=OPEN)
         return Take(pool, count, version=version)
 
+    def check(self, pool: Pool, *, version: int) -> Check:
+        """The change that holds only while the event or type has this version: by this process's block where that is open."""
+        block_id = _name(pool, version, self._number)
+        if block_id in self._open:
+            return Check(BLOCKS, (block_id,), OPEN)
+        return Check(pool.table, pool.key, version)
+
     async def prepare(self, store: Store, pool: Pool, count: int, *, version: int) -> None:
         """This process's block is open and has `count` places, if there is a point in it. Raises Busy."""
         block_id = _name(pool, version, self._number)
@@ -87,7 +94,7 @@ class Blocks:
             await self._once(block_id, lambda: self._fill(store, pool, block_id, count, version=version))
 
     def missed(self, conflict: Conflict) -> bool:
-        """Whether the block that a take did not get its places from was closed meanwhile, and not only used up."""
+        """Whether the block that a take or check did not find as it needs it was closed meanwhile, and not only used up."""
         block_id, found = conflict.change.key[0], conflict.found
         self._open.pop(block_id, None)
         closed = found is None or found["version"] != OPEN

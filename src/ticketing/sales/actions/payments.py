@@ -8,7 +8,7 @@ from ticketing.base.changes import Change, Check, Insert, Replace, Take
 from ticketing.base.house import House
 from ticketing.base.once import Keep, commit_once, keep_nothing
 from ticketing.base.store import Busy, Conflict
-from ticketing.events.blocks import came_back, capacity_pool, ticket_pool
+from ticketing.events.blocks import blocks_of, came_back, capacity_pool, ticket_pool
 from ticketing.events.model import Event
 from ticketing.payments.model import Payment, PaymentMethod, PaymentState, TestOutcome
 from ticketing.payments.rules import (
@@ -44,6 +44,7 @@ from ticketing.sales.store import (
     read_order,
 )
 from ticketing.schema.tables import (
+    BLOCKS,
     EVENTS,
     ORDERS,
     PAYMENTS,
@@ -178,6 +179,8 @@ async def _settle_once(
             return result
         except Conflict as conflict:
             _refuse_used(conflict)
+            if conflict.change.table is BLOCKS:
+                blocks_of(house.store).missed(conflict)
             if not is_short(conflict) or await came_back(house.store, conflict):
                 return None
         if not swept:  # what others held too long may be what this order lacks
@@ -202,11 +205,18 @@ def _completion(
 ) -> tuple[Change, ...]:
     """The changes that make an order complete by a payment that is done."""
     changed = rules.paid(order, done)
-    guards: list[Change] = [Check(EVENTS, (event.event_id,), event.version)]
+    guards: list[Change] = [_stands(house, event)]
     if means is Settlement.TAKE_AGAIN:
         guards = _take_again(house, order, event)
     told = fact(house, "order.completed", order, event, now=now, payment_id=done.payment_id)
     return (Replace(ORDERS, order_record(changed)), *guards, *admission_changes(house, changed, now=now), *told)
+
+
+def _stands(house: House, event: Event) -> Change:
+    """The guard that the event is as it was read. In a rush everybody's at its one row would be what everybody waits for."""
+    if event.spread_sale:
+        return blocks_of(house.store).check(capacity_pool(event.event_id), version=event.version)
+    return Check(EVENTS, (event.event_id,), event.version)
 
 
 def _take_again(house: House, order: Order, event: Event) -> list[Change]:
