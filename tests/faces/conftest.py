@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.houses import Api, StandingClock, make_house, sign_up
 from tests.support.meanwhile import MeanwhileStore
+from tests.support.shopping import Shopping
 from tests.support.stores import ENGINES
 from ticketing.accounts.model import UserType
 from ticketing.base.store import Store
@@ -36,6 +37,12 @@ def clock() -> StandingClock:
 def api(meanwhile: MeanwhileStore, clock: StandingClock) -> Api:
     """The API of a house over that store."""
     return Api(make_house(meanwhile, clock=clock))
+
+
+@pytest.fixture
+def shopping(store: Store) -> Shopping:
+    """Shops over that store, for buyers with a browser without scripts."""
+    return Shopping(store)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from tests.support.houses import StandingClock
 from tests.support.mails import KeepingPost, delivered, mail_over, text_of
 from tests.support.sales import assert_books_balance, kind
-from tests.support.shopping import Buyer, shopping
+from tests.support.shopping import Buyer, Shopping
 from ticketing.schema.tables import ADMISSIONS
 
 TERMS: dict[str, Any] = {"cancellation_hours": 48, "cancellation_fee_bp": 1050}
@@ -42,7 +42,9 @@ async def statuses(buyer: Buyer) -> list[str]:
         ({}, "Paid tickets cannot be given back, unless the event is called off."),
     ],
 )
-async def test_the_terms_are_said_before_buying_and_after(terms: dict[str, Any], words: str) -> None:
+async def test_the_terms_are_said_before_buying_and_after(
+    shopping: Shopping, terms: dict[str, Any], words: str
+) -> None:
     async with shopping(event=terms) as buyer:
         event = await buyer.open(f"/events/{buyer.sale.event_id}")
         checkout = await buyer.open(buyer.checkout_path(1))
@@ -51,12 +53,12 @@ async def test_the_terms_are_said_before_buying_and_after(terms: dict[str, Any],
         assert [words in said(page) for page in (event, checkout, order)] == [True] * 3
 
 
-async def test_nothing_is_said_of_money_where_nothing_is_paid() -> None:
+async def test_nothing_is_said_of_money_where_nothing_is_paid(shopping: Shopping) -> None:
     async with shopping(kind(price=0), event=TERMS) as buyer:
         assert "You can cancel until" not in said(await buyer.open(f"/events/{buyer.sale.event_id}"))
 
 
-async def test_the_effect_is_named_in_money_before_it_happens_and_then_it_does_once() -> None:
+async def test_the_effect_is_named_in_money_before_it_happens_and_then_it_does_once(shopping: Shopping) -> None:
     async with shopping(event=TERMS) as buyer:
         path = await paid(buyer)
         order = await buyer.open(path)
@@ -79,7 +81,7 @@ async def test_the_effect_is_named_in_money_before_it_happens_and_then_it_does_o
         await assert_books_balance(buyer.house, buyer.sale)
 
 
-async def test_one_ticket_is_cancelled_and_the_other_stays() -> None:
+async def test_one_ticket_is_cancelled_and_the_other_stays(shopping: Shopping) -> None:
     async with shopping(event=TERMS) as buyer:
         path = await paid(buyer)
         order = unescape(await buyer.open(path))
@@ -94,7 +96,7 @@ async def test_one_ticket_is_cancelled_and_the_other_stays() -> None:
         assert (await buyer.open(path)).count('class="code-box"') == 1
 
 
-async def test_terms_that_changed_since_are_shown_before_anything_happens() -> None:
+async def test_terms_that_changed_since_are_shown_before_anything_happens(shopping: Shopping) -> None:
     async with shopping(event=TERMS) as buyer:
         path = await paid(buyer, 1)
         confirm = await buyer.open(f"{path}/cancellation")
@@ -110,7 +112,7 @@ async def test_terms_that_changed_since_are_shown_before_anything_happens() -> N
         assert await statuses(buyer) == ["valid"]
 
 
-async def test_what_is_too_late_says_so_and_has_no_button() -> None:
+async def test_what_is_too_late_says_so_and_has_no_button(shopping: Shopping) -> None:
     async with shopping(event=TERMS) as buyer:
         path = await paid(buyer, 1)
         clock = buyer.house.clock
@@ -124,7 +126,7 @@ async def test_what_is_too_late_says_so_and_has_no_button() -> None:
         assert 'method="post"' not in confirm.partition("<main")[2]
 
 
-async def test_a_free_order_is_cancelled_on_the_same_page_and_says_nothing_of_money() -> None:
+async def test_a_free_order_is_cancelled_on_the_same_page_and_says_nothing_of_money(shopping: Shopping) -> None:
     async with shopping(kind(price=0)) as buyer:
         path = str((await buyer.reserve(1)).headers["location"])
 
@@ -135,7 +137,7 @@ async def test_a_free_order_is_cancelled_on_the_same_page_and_says_nothing_of_mo
         assert "This order was cancelled" in said(await buyer.open(path))
 
 
-async def test_the_mail_says_how_many_and_how_much() -> None:
+async def test_the_mail_says_how_many_and_how_much(shopping: Shopping) -> None:
     async with shopping(event=TERMS) as buyer:
         path = await paid(buyer)
         post = KeepingPost()
@@ -153,7 +155,7 @@ async def test_the_mail_says_how_many_and_how_much() -> None:
         assert "It was sent back the way you paid." in " ".join(text_of(sent).split())
 
 
-async def test_another_sites_form_and_another_orders_token_cancel_nothing() -> None:
+async def test_another_sites_form_and_another_orders_token_cancel_nothing(shopping: Shopping) -> None:
     async with shopping(event=TERMS) as buyer:
         mine, other = await paid(buyer, 1), await paid(buyer, 1, email="grace@example.org")
         (ticket,) = re.findall(r'id="(adm_\w+)"', await buyer.open(mine))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.houses import StandingClock
 from tests.support.sales import assert_books_balance, fresh_key, kind
-from tests.support.shopping import Buyer, shopping
+from tests.support.shopping import Buyer, Shopping
 from ticketing.sales.links import offer_path, ticket_path
 from ticketing.schema.tables import ADMISSIONS, TRANSFERS
 
@@ -66,7 +66,7 @@ def human_code(page: str) -> str:
     return found[1]
 
 
-async def test_a_ticket_is_offered_accepted_and_opens_the_door_for_its_new_holder_alone() -> None:
+async def test_a_ticket_is_offered_accepted_and_opens_the_door_for_its_new_holder_alone(shopping: Shopping) -> None:
     async with shopping(kind(price=0)) as buyer:
         order = await bought(buyer)
         before = human_code(await buyer.open(order))
@@ -91,7 +91,7 @@ async def test_a_ticket_is_offered_accepted_and_opens_the_door_for_its_new_holde
         await assert_books_balance(buyer.house, buyer.sale)
 
 
-async def test_the_page_leads_to_what_the_api_says() -> None:
+async def test_the_page_leads_to_what_the_api_says(shopping: Shopping) -> None:
     async with shopping(kind(price=0)) as buyer:
         ticket = await accepted(buyer, await offered(buyer, await bought(buyer)))
         (admission,) = [row async for row in buyer.house.store.scan(ADMISSIONS)]
@@ -104,7 +104,9 @@ async def test_the_page_leads_to_what_the_api_says() -> None:
         assert shown["human_code"] == human_code(await buyer.open(ticket))
 
 
-async def test_the_new_holder_prints_renames_and_gives_it_on_and_the_first_sees_nothing_of_that() -> None:
+async def test_the_new_holder_prints_renames_and_gives_it_on_and_the_first_sees_nothing_of_that(
+    shopping: Shopping,
+) -> None:
     async with shopping(kind(price=0)) as buyer:
         order = await bought(buyer)
         graces = await accepted(buyer, await offered(buyer, order))
@@ -125,7 +127,7 @@ async def test_the_new_holder_prints_renames_and_gives_it_on_and_the_first_sees_
         assert "Alan" not in first
 
 
-async def test_an_offer_is_withdrawn_by_a_button_and_its_page_says_that_it_is_closed() -> None:
+async def test_an_offer_is_withdrawn_by_a_button_and_its_page_says_that_it_is_closed(shopping: Shopping) -> None:
     async with shopping(kind(price=0)) as buyer:
         order = await bought(buyer)
         offer = await offered(buyer, order)
@@ -140,7 +142,7 @@ async def test_an_offer_is_withdrawn_by_a_button_and_its_page_says_that_it_is_cl
         assert len(SYMBOL.findall(await buyer.open(order))) == 1
 
 
-async def test_who_declines_leaves_the_ticket_where_it_is() -> None:
+async def test_who_declines_leaves_the_ticket_where_it_is(shopping: Shopping) -> None:
     async with shopping(kind(price=0)) as buyer:
         order = await bought(buyer)
         offer = await offered(buyer, order)
@@ -153,7 +155,7 @@ async def test_who_declines_leaves_the_ticket_where_it_is() -> None:
         assert len(SYMBOL.findall(await buyer.open(order))) == 1
 
 
-async def test_accepting_twice_is_accepting_once_and_the_offers_page_leads_to_the_ticket() -> None:
+async def test_accepting_twice_is_accepting_once_and_the_offers_page_leads_to_the_ticket(shopping: Shopping) -> None:
     async with shopping(kind(price=0)) as buyer:
         offer = await offered(buyer, await bought(buyer))
         page = await buyer.open(offer)
@@ -178,7 +180,7 @@ async def test_accepting_twice_is_accepting_once_and_the_offers_page_leads_to_th
         ("used", "This ticket cannot change hands any more"),
     ],
 )
-async def test_an_offer_that_cannot_be_accepted_says_why(what: str, words: str) -> None:
+async def test_an_offer_that_cannot_be_accepted_says_why(shopping: Shopping, what: str, words: str) -> None:
     async with shopping(kind(price=0)) as buyer:
         order = await bought(buyer)
         offer = await offered(buyer, order)
@@ -205,7 +207,7 @@ async def test_an_offer_that_cannot_be_accepted_says_why(what: str, words: str) 
         assert (await buyer.client.post(f"{offer}/accept")).status_code == 422  # without a token of its form
 
 
-async def test_what_is_wrong_is_said_at_its_own_ticket_and_what_was_typed_stays() -> None:
+async def test_what_is_wrong_is_said_at_its_own_ticket_and_what_was_typed_stays(shopping: Shopping) -> None:
     async with shopping(kind(price=0)) as buyer:
         order = await bought(buyer, 2)
 
@@ -217,7 +219,7 @@ async def test_what_is_wrong_is_said_at_its_own_ticket_and_what_was_typed_stays(
         assert [row async for row in buyer.house.store.scan(TRANSFERS)] == []
 
 
-async def test_sending_an_offer_twice_offers_once() -> None:
+async def test_sending_an_offer_twice_offers_once(shopping: Shopping) -> None:
     async with shopping(kind(price=0)) as buyer:
         page = await buyer.open(await bought(buyer))
 
@@ -227,7 +229,7 @@ async def test_sending_an_offer_twice_offers_once() -> None:
         assert len([row async for row in buyer.house.store.scan(TRANSFERS)]) == 1
 
 
-async def test_an_event_that_forbids_it_has_no_form_for_it() -> None:
+async def test_an_event_that_forbids_it_has_no_form_for_it(shopping: Shopping) -> None:
     async with shopping(kind(price=0), event={"transfers_allowed": False}) as buyer:
         page = await buyer.open(await bought(buyer))
 
@@ -236,7 +238,7 @@ async def test_an_event_that_forbids_it_has_no_form_for_it() -> None:
 
 
 @pytest.mark.parametrize("end", ["", "/accept", "/decline"])
-async def test_an_offer_is_shown_to_and_taken_by_nobody_without_its_token(end: str) -> None:
+async def test_an_offer_is_shown_to_and_taken_by_nobody_without_its_token(shopping: Shopping, end: str) -> None:
     async with shopping(kind(price=0)) as buyer:
         order = await bought(buyer)
         offer = await offered(buyer, order)
@@ -250,7 +252,7 @@ async def test_an_offer_is_shown_to_and_taken_by_nobody_without_its_token(end: s
 
 
 @pytest.mark.parametrize("end", ["", "/ticket.pdf", "/calendar.ics", "/name", "/offer", "/withdraw"])
-async def test_a_ticket_is_shown_to_nobody_without_its_holders_token(end: str) -> None:
+async def test_a_ticket_is_shown_to_nobody_without_its_holders_token(shopping: Shopping, end: str) -> None:
     async with shopping(kind(price=0)) as buyer:
         order = await bought(buyer)
         offer = await offered(buyer, order)
@@ -271,7 +273,7 @@ async def test_a_ticket_is_shown_to_nobody_without_its_holders_token(end: str) -
 
 
 @pytest.mark.parametrize("action", ["accept", "decline"])
-async def test_another_sites_form_takes_and_refuses_nothing(action: str) -> None:
+async def test_another_sites_form_takes_and_refuses_nothing(shopping: Shopping, action: str) -> None:
     async with shopping(kind(price=0)) as buyer:
         offer = await offered(buyer, await bought(buyer))
 
@@ -283,7 +285,7 @@ async def test_another_sites_form_takes_and_refuses_nothing(action: str) -> None
 
 
 @pytest.mark.parametrize("action", ["offer", "withdraw", "name"])
-async def test_another_sites_form_offers_and_withdraws_nothing(action: str) -> None:
+async def test_another_sites_form_offers_and_withdraws_nothing(shopping: Shopping, action: str) -> None:
     async with shopping(kind(price=0)) as buyer:
         order = await bought(buyer)
         await offered(buyer, order)
@@ -297,7 +299,9 @@ async def test_another_sites_form_offers_and_withdraws_nothing(action: str) -> N
         assert [row async for row in buyer.house.store.scan(ADMISSIONS)] == [admission]
 
 
-async def test_pages_of_offers_and_tickets_tell_their_address_to_nobody_and_are_kept_by_nobody() -> None:
+async def test_pages_of_offers_and_tickets_tell_their_address_to_nobody_and_are_kept_by_nobody(
+    shopping: Shopping,
+) -> None:
     async with shopping(kind(price=0)) as buyer:
         offer = await offered(buyer, await bought(buyer))
         ticket = await accepted(buyer, offer)
@@ -309,7 +313,7 @@ async def test_pages_of_offers_and_tickets_tell_their_address_to_nobody_and_are_
             assert answer.headers["cache-control"] == "private, no-store"
 
 
-async def test_offers_to_strangers_have_a_limit() -> None:
+async def test_offers_to_strangers_have_a_limit(shopping: Shopping) -> None:
     async with shopping(kind(price=0), rate_limits=True) as buyer:
         order = await bought(buyer)
         statuses = []
@@ -321,7 +325,7 @@ async def test_offers_to_strangers_have_a_limit() -> None:
         assert statuses == [303] * 6 + [429]
 
 
-async def test_who_accepts_after_it_was_scanned_is_told_that_it_cannot_change_hands() -> None:
+async def test_who_accepts_after_it_was_scanned_is_told_that_it_cannot_change_hands(shopping: Shopping) -> None:
     async with shopping(kind(price=0)) as buyer:
         order = await bought(buyer)
         offer = await offered(buyer, order)

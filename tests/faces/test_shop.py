@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from tests.support.sales import assert_books_balance, kind
-from tests.support.shopping import DETAILS, shopping
+from tests.support.shopping import DETAILS, Shopping
 from ticketing.web.typos import likely_address
 
 
@@ -19,7 +19,7 @@ def _typed_in(page: str) -> dict[str, str]:
     return {name: unescape(re.search(rf'name="{name}"[^>]* value="([^"]*)"', page)[1]) for name in DETAILS}  # type: ignore[index]
 
 
-async def test_a_buyer_gets_from_the_home_page_to_the_tickets_by_links_and_forms() -> None:
+async def test_a_buyer_gets_from_the_home_page_to_the_tickets_by_links_and_forms(shopping: Shopping) -> None:
     async with shopping() as buyer:
         event = await buyer.open(f"/events/{buyer.sale.event_id}")
         assert f'action="/events/{buyer.sale.event_id}/checkout"' in event
@@ -36,14 +36,14 @@ async def test_a_buyer_gets_from_the_home_page_to_the_tickets_by_links_and_forms
         await assert_books_balance(buyer.house, buyer.sale)
 
 
-async def test_free_tickets_are_there_after_one_form() -> None:
+async def test_free_tickets_are_there_after_one_form(shopping: Shopping) -> None:
     async with shopping(kind(price=0)) as buyer:
         reserved = await buyer.reserve(1)
 
         assert "Here is your ticket" in await buyer.open(reserved.headers["location"])
 
 
-async def test_sending_the_checkout_twice_orders_once() -> None:
+async def test_sending_the_checkout_twice_orders_once(shopping: Shopping) -> None:
     async with shopping() as buyer:
         page = await buyer.open(buyer.checkout_path(2))
 
@@ -54,7 +54,7 @@ async def test_sending_the_checkout_twice_orders_once() -> None:
         assert len(await buyer.orders()) == 1
 
 
-async def test_the_last_tickets_are_had_however_often_the_button_is_pressed() -> None:
+async def test_the_last_tickets_are_had_however_often_the_button_is_pressed(shopping: Shopping) -> None:
     async with shopping(kind(price=0, quantity=2)) as buyer:
         page = await buyer.open(buyer.checkout_path(2))
 
@@ -65,7 +65,7 @@ async def test_the_last_tickets_are_had_however_often_the_button_is_pressed() ->
         assert (second.status_code, second.headers.get("location")) == (303, first.headers["location"])
 
 
-async def test_a_second_tab_leads_to_what_is_reserved_already() -> None:
+async def test_a_second_tab_leads_to_what_is_reserved_already(shopping: Shopping) -> None:
     async with shopping() as buyer:
         one, other = [await buyer.open(buyer.checkout_path(2)) for _ in range(2)]
 
@@ -77,7 +77,7 @@ async def test_a_second_tab_leads_to_what_is_reserved_already() -> None:
         assert len(await buyer.orders()) == 1
 
 
-async def test_a_second_tab_gets_no_second_free_ticket_and_a_later_visit_does() -> None:
+async def test_a_second_tab_gets_no_second_free_ticket_and_a_later_visit_does(shopping: Shopping) -> None:
     async with shopping(kind(price=0)) as buyer:
         one, other = [await buyer.open(buyer.checkout_path(1)) for _ in range(2)]
         buyer.house.clock.move(seconds=5)  # type: ignore[attr-defined]
@@ -90,7 +90,9 @@ async def test_a_second_tab_gets_no_second_free_ticket_and_a_later_visit_does() 
 
 
 @pytest.mark.parametrize("details", [{"name": "Grace Hopper"}, {"email": "grace@example.org"}])
-async def test_the_same_tickets_for_somebody_else_are_another_order(details: dict[str, str]) -> None:
+async def test_the_same_tickets_for_somebody_else_are_another_order(
+    shopping: Shopping, details: dict[str, str]
+) -> None:
     async with shopping() as buyer:
         await buyer.reserve(2)
         await buyer.reserve(2, **details)
@@ -98,7 +100,7 @@ async def test_the_same_tickets_for_somebody_else_are_another_order(details: dic
         assert len(await buyer.orders()) == 2
 
 
-async def test_other_tickets_are_another_order() -> None:
+async def test_other_tickets_are_another_order(shopping: Shopping) -> None:
     async with shopping() as buyer:
         await buyer.reserve(2)
         await buyer.reserve(1)
@@ -106,7 +108,7 @@ async def test_other_tickets_are_another_order() -> None:
         assert len(await buyer.orders()) == 2
 
 
-async def test_what_was_cancelled_or_ran_out_can_be_had_again() -> None:
+async def test_what_was_cancelled_or_ran_out_can_be_had_again(shopping: Shopping) -> None:
     async with shopping() as buyer:
         path = (await buyer.reserve(2)).headers["location"]
         await buyer.send(await buyer.open(path), "/cancel", {})
@@ -117,7 +119,7 @@ async def test_what_was_cancelled_or_ran_out_can_be_had_again() -> None:
         assert len(await buyer.orders()) == 3
 
 
-async def test_the_cookie_of_what_was_ordered_opens_nothing_that_it_does_not_name() -> None:
+async def test_the_cookie_of_what_was_ordered_opens_nothing_that_it_does_not_name(shopping: Shopping) -> None:
     async with shopping() as buyer:
         first = await buyer.reserve(2)
         order_id, token = first.headers["location"].split("/")[2:]
@@ -128,7 +130,7 @@ async def test_the_cookie_of_what_was_ordered_opens_nothing_that_it_does_not_nam
             assert answer.headers["location"] != first.headers["location"]
 
 
-async def test_the_browser_keeps_the_form_for_its_back_button_alone() -> None:
+async def test_the_browser_keeps_the_form_for_its_back_button_alone(shopping: Shopping) -> None:
     async with shopping() as buyer:
         answer = await buyer.client.get(buyer.checkout_path(1))
 
@@ -137,7 +139,9 @@ async def test_the_browser_keeps_the_form_for_its_back_button_alone() -> None:
 
 
 @pytest.mark.parametrize("closed", ["sale over", "event cancelled"])
-async def test_a_checkout_that_is_sent_again_after_the_sale_closed_leads_to_the_order_that_it_made(closed: str) -> None:
+async def test_a_checkout_that_is_sent_again_after_the_sale_closed_leads_to_the_order_that_it_made(
+    shopping: Shopping, closed: str
+) -> None:
     async with shopping(kind(price=0)) as buyer:
         page = await buyer.open(buyer.checkout_path(2))
         first = await buyer.send(page, "/checkout", DETAILS)
@@ -158,7 +162,7 @@ async def test_a_checkout_that_is_sent_again_after_the_sale_closed_leads_to_the_
         assert len(await buyer.orders()) == 1
 
 
-async def test_everything_wrong_is_said_at_once_and_what_was_typed_stays() -> None:
+async def test_everything_wrong_is_said_at_once_and_what_was_typed_stays(shopping: Shopping) -> None:
     async with shopping() as buyer:
         answer = await buyer.reserve(1, name="", email="nonsense")
 
@@ -169,7 +173,7 @@ async def test_everything_wrong_is_said_at_once_and_what_was_typed_stays() -> No
         assert await buyer.orders() == []
 
 
-async def test_an_address_that_looks_mistyped_is_asked_about_once() -> None:
+async def test_an_address_that_looks_mistyped_is_asked_about_once(shopping: Shopping) -> None:
     async with shopping() as buyer:
         asked = await buyer.reserve(1, email="ada@gmial.com")
         assert "Did you mean ada@gmail.com?" in asked.text
@@ -196,7 +200,7 @@ def test_a_slip_in_a_common_domain_is_seen(typed: str, meant: str | None) -> Non
     assert likely_address(typed) == meant
 
 
-async def test_who_is_too_late_takes_what_is_left_with_nothing_to_type_again() -> None:
+async def test_who_is_too_late_takes_what_is_left_with_nothing_to_type_again(shopping: Shopping) -> None:
     async with shopping(kind(quantity=3)) as buyer:
         page = await buyer.open(buyer.checkout_path(2))
         await buyer.reserve(2, email="grace@example.org")
@@ -210,7 +214,7 @@ async def test_who_is_too_late_takes_what_is_left_with_nothing_to_type_again() -
         await assert_books_balance(buyer.house, buyer.sale)
 
 
-async def test_who_is_too_late_for_one_of_two_kinds_is_told_which() -> None:
+async def test_who_is_too_late_for_one_of_two_kinds_is_told_which(shopping: Shopping) -> None:
     async with shopping(kind("Balcony", quantity=1), kind("Standing", quantity=5)) as buyer:
         page = await buyer.open(buyer.checkout_path(1, 2))
         await buyer.reserve(1, email="grace@example.org")
@@ -224,14 +228,14 @@ async def test_who_is_too_late_for_one_of_two_kinds_is_told_which() -> None:
         ]
 
 
-async def test_nothing_chosen_leads_back_to_the_event() -> None:
+async def test_nothing_chosen_leads_back_to_the_event(shopping: Shopping) -> None:
     async with shopping() as buyer:
         answer = await buyer.client.get(f"/events/{buyer.sale.event_id}/checkout?{buyer.sale.ticket_types[0]}=0")
 
         assert (answer.status_code, answer.headers["location"]) == (303, f"/events/{buyer.sale.event_id}")
 
 
-async def test_a_hold_is_extended_and_given_back_by_buttons() -> None:
+async def test_a_hold_is_extended_and_given_back_by_buttons(shopping: Shopping) -> None:
     async with shopping() as buyer:
         path = (await buyer.reserve(2)).headers["location"]
         before = (await buyer.orders())[0]["expires_at"]
@@ -246,7 +250,7 @@ async def test_a_hold_is_extended_and_given_back_by_buttons() -> None:
         await assert_books_balance(buyer.house, buyer.sale)
 
 
-async def test_after_the_hold_the_same_is_reserved_again_with_nothing_to_type() -> None:
+async def test_after_the_hold_the_same_is_reserved_again_with_nothing_to_type(shopping: Shopping) -> None:
     async with shopping() as buyer:
         path = (await buyer.reserve(2)).headers["location"]
         buyer.house.clock.move(minutes=16)  # type: ignore[attr-defined]
@@ -263,7 +267,7 @@ async def test_after_the_hold_the_same_is_reserved_again_with_nothing_to_type() 
         await assert_books_balance(buyer.house, buyer.sale)
 
 
-async def test_a_promised_transfer_shows_its_reference() -> None:
+async def test_a_promised_transfer_shows_its_reference(shopping: Shopping) -> None:
     async with shopping() as buyer:
         path = (await buyer.reserve(1)).headers["location"]
 
@@ -274,7 +278,7 @@ async def test_a_promised_transfer_shows_its_reference() -> None:
 
 
 @pytest.mark.parametrize("end", ["", "/tickets.pdf", "/again"])
-async def test_an_order_is_shown_to_nobody_without_its_own_address(end: str) -> None:
+async def test_an_order_is_shown_to_nobody_without_its_own_address(shopping: Shopping, end: str) -> None:
     async with shopping(kind(price=0)) as buyer:
         own = (await buyer.reserve(1)).headers["location"]
         other = (await buyer.reserve(1, email="grace@example.org")).headers["location"]
@@ -292,7 +296,7 @@ async def test_an_order_is_shown_to_nobody_without_its_own_address(end: str) -> 
     "action",
     ["pay", "extend", "cancel", "tickets/adm_x/name", "tickets/adm_x/offer", "tickets/adm_x/withdraw"],
 )
-async def test_nobody_acts_on_an_order_of_another(action: str) -> None:
+async def test_nobody_acts_on_an_order_of_another(shopping: Shopping, action: str) -> None:
     async with shopping() as buyer:
         own = (await buyer.reserve(1)).headers["location"]
         other = (await buyer.reserve(1, email="grace@example.org")).headers["location"]
@@ -303,7 +307,7 @@ async def test_nobody_acts_on_an_order_of_another(action: str) -> None:
         assert answer.status_code == 404
 
 
-async def test_the_link_of_a_mail_leads_to_the_order() -> None:
+async def test_the_link_of_a_mail_leads_to_the_order(shopping: Shopping) -> None:
     async with shopping() as buyer:
         path = (await buyer.reserve(1)).headers["location"]
         _, _, order_id, token = path.split("/")
@@ -313,7 +317,7 @@ async def test_the_link_of_a_mail_leads_to_the_order() -> None:
         assert (answer.status_code, answer.headers["location"]) == (303, path)
 
 
-async def test_a_ticket_gets_another_name_and_with_it_another_code() -> None:
+async def test_a_ticket_gets_another_name_and_with_it_another_code(shopping: Shopping) -> None:
     async with shopping(kind(price=0)) as buyer:
         path = (await buyer.reserve(1)).headers["location"]
         before = await buyer.open(path)
@@ -326,7 +330,7 @@ async def test_a_ticket_gets_another_name_and_with_it_another_code() -> None:
         assert symbol.findall(before) != symbol.findall(after)
 
 
-async def test_the_event_page_says_in_schema_org_what_is_offered() -> None:
+async def test_the_event_page_says_in_schema_org_what_is_offered(shopping: Shopping) -> None:
     async with shopping(kind("Balcony", quantity=10), kind("</script><b>", price=0, quantity=0)) as buyer:
         page = await buyer.open(f"/events/{buyer.sale.event_id}")
         data = orjson.loads(re.search(r'<script type="application/ld\+json">(.*?)</script>', page)[1])  # type: ignore[index]
@@ -338,7 +342,7 @@ async def test_the_event_page_says_in_schema_org_what_is_offered() -> None:
         ]
 
 
-async def test_the_calendar_file_has_the_event_in_its_zone() -> None:
+async def test_the_calendar_file_has_the_event_in_its_zone(shopping: Shopping) -> None:
     async with shopping() as buyer:
         content = (await buyer.client.get(f"/events/{buyer.sale.event_id}/calendar.ics")).content
         calendar: Any = icalendar.Calendar.from_ical(content)

@@ -12,6 +12,7 @@ import httpx
 from tests.support.houses import StandingClock, make_house
 from tests.support.sales import Sale, kind, put_on_sale
 from ticketing.base.house import House
+from ticketing.base.store import Store
 from ticketing.schema.tables import ORDERS
 from ticketing.site.app import build_app
 
@@ -63,10 +64,18 @@ class Buyer:
         return [record async for record in self.house.store.scan(ORDERS)]
 
 
-@asynccontextmanager
-async def shopping(*kinds: Any, event: Mapping[str, Any] | None = None, **settings: Any) -> AsyncIterator[Buyer]:
-    """A buyer at a sale of these kinds; `event` names fields of it that differ."""
-    house = make_house(clock=StandingClock(), **settings)
-    buyer = Buyer(house, await put_on_sale(house, *(kinds or (kind(quantity=10),)), **(event or {})))
-    async with buyer.client:
-        yield buyer
+class Shopping:
+    """Opens shops over a store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @asynccontextmanager
+    async def __call__(
+        self, *kinds: Any, event: Mapping[str, Any] | None = None, **settings: Any
+    ) -> AsyncIterator[Buyer]:
+        """A buyer at a sale of these kinds; `event` names fields of it that differ."""
+        house = make_house(self._store, clock=StandingClock(), **settings)
+        buyer = Buyer(house, await put_on_sale(house, *(kinds or (kind(quantity=10),)), **(event or {})))
+        async with buyer.client:
+            yield buyer
