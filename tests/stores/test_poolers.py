@@ -30,6 +30,16 @@ async def test_a_pooler_that_keeps_a_connection_for_a_client_is_as_good_as_the_d
     assert found is not None
 
 
+async def test_who_looks_at_the_databases_activity_finds_us_by_name(url: str) -> None:
+    opened = await asyncio.to_thread(open_any, url)
+    await sign_up(make_house(opened.store), "ada")
+    named = "select distinct application_name from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    found = await asyncio.to_thread(rows, url, named)
+    await opened.store.close()
+
+    assert found == [("ticket",)]
+
+
 async def test_a_pooler_that_lends_a_connection_for_a_transaction_is_refused_before_anything_is_made(url: str) -> None:
     async with pooled(url, is_shared=True) as through:
         with pytest.raises(CannotOpen, match="pool_mode = session"):

@@ -42,6 +42,9 @@ _WRITING: Final = (
     "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'"
 )
 
+NAME: Final = "ticket"
+"""Under which whoever looks at the database's activity finds us."""
+
 LOST: Final = (
     OSError,
     EOFError,
@@ -198,6 +201,7 @@ async def connect(
         statement_cache_size=STATEMENTS_KEPT,
         max_cached_statement_lifetime=0,
         max_cacheable_statement_size=0,
+        server_settings={"application_name": NAME},
     )
 
 
