@@ -104,6 +104,10 @@ async def test_a_page_kept_by_a_secret_is_not_there_for_any_other_secret(there: 
             token=tokens[own],
         )
         there.store.rewind()
+        if own == "/tickets":
+            accepted = {"token": ids["an offer's token"]}
+            taken = await there.api.post(f"/v1/transfers/{ids['an offer']}/accept", accepted, token=there.tokens[BUYER])
+            assert taken.status_code == 200
         answer = await browser.client.request(method, asked, headers={"Sec-Fetch-Site": "same-origin"})
 
         assert answer.status_code == 404, f"{method} {path}"
