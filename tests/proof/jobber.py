@@ -2,6 +2,7 @@
 
 Run as `python -m tests.proof.jobber URL LEDGER HOLDER STEPS [SECONDS_AHEAD]`. A step reads the last line of the ledger and writes the next
 one, without any lock: two at once would write the same number twice. With a holder called `hangs`, the first step never ends.
+It says when it is ready, and begins when it is sent a line.
 """
 
 import asyncio
@@ -52,6 +53,8 @@ async def main(url: str, ledger: Path, holder: str, steps: int, ahead: float) ->
         return 1
 
     job = Job("ledger", 0.0, 0.0, due, step)
+    print("ready", flush=True)
+    sys.stdin.readline()
     while len(numbers(ledger)) < steps:
         try:
             if await run_once(house, job, holder=holder) is None:

@@ -37,19 +37,35 @@ def ledger(tmp_path: Path) -> Path:
     return path
 
 
-def jobber(url: str, ledger: Path, holder: str, *, ahead: float = 0.0) -> "subprocess.Popen[str]":
-    """A process that takes its turns."""
+Process = subprocess.Popen[str]
+
+
+def jobber(url: str, ledger: Path, holder: str, *, ahead: float = 0.0) -> Process:
+    """A process that takes its turns once it is told to."""
     return subprocess.Popen(
         [sys.executable, "-m", "tests.proof.jobber", url, str(ledger), holder, str(STEPS), str(ahead)],
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
+def begin(*processes: Process) -> None:
+    """All of them are ready, and begin at once."""
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+
+
 def test_processes_that_want_the_same_job_do_every_step_once_and_in_order(url: str, ledger: Path) -> None:
     started = [jobber(url, ledger, holder) for holder in "abc"]
+    begin(*started)
 
     ended = [process.communicate(timeout=60) for process in started]
 
@@ -61,18 +77,21 @@ def test_processes_that_want_the_same_job_do_every_step_once_and_in_order(url: s
 
 def test_the_job_of_a_process_that_was_killed_is_another_s_once_its_lease_ran_out(url: str, ledger: Path) -> None:
     killed = jobber(url, ledger, "hangs")
+    begin(killed)
     assert killed.stdout is not None
     assert killed.stdout.readline() == "hangs\n"
     killed.kill()
     killed.communicate()
 
     too_early = jobber(url, ledger, "early")
+    begin(too_early)
     assert too_early.stdout is not None
     assert [too_early.stdout.readline() for _ in range(20)] == ["waits\n"] * 20
     before = numbers(ledger)
     too_early.kill()
     too_early.communicate()
     later = jobber(url, ledger, "late", ahead=LEASE_LASTS.total_seconds())
+    begin(later)
     said = later.communicate(timeout=60)
 
     assert before == []
