@@ -39,7 +39,7 @@ FOUNDING = {
 }
 """The founding document's DynamoDB schema: each table's key and attributes."""
 
-EXPIRING = ["sessions", "limits", "idempotency", "search_changes"]
+EXPIRING = ["sessions", "limits", "idempotency", "links", "deliveries", "search_changes"]
 """Tables of which nobody needs a row after its time."""
 INDEXES = [(table, index) for table in DYNAMO_TABLES for index in table.indexes]
 

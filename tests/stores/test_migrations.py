@@ -215,7 +215,7 @@ async def test_a_process_killed_in_the_middle_of_a_migration_leaves_the_file_as_
         import os, signal, sys
         from pathlib import Path
         from ticketing.schema.tables import USERS
-from ticketing.storage.sql import migrate as migrating
+        from ticketing.storage.sql import migrate as migrating
         connect = migrating.connect
         def deadly(path):
             connection = connect(path)
