@@ -6,17 +6,16 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import pytest
 
-from tests.support.houses import Api, StandingClock, make_house
+from tests.support.houses import Api
 from tests.support.mails import KeepingPost, delivered, mail_over, text_of
-from ticketing.storage.memory import MemoryStore
 
 PASSWORD = "a wet week in Wales"
 NEW_PASSWORD = "a dry week in Rye"
 
 
 @pytest.fixture
-async def api() -> Api:
-    api = Api(make_house(MemoryStore(), clock=StandingClock()))
+async def api(api: Api) -> Api:
+    """The API of a house in which Ada has an account."""
     await api.post("/v1/users", {"email": "ada@example.org", "password": PASSWORD})
     return api
 

@@ -18,16 +18,6 @@ NEW_PASSWORD = "a dry week in Rye"
 
 
 @pytest.fixture
-def clock() -> StandingClock:
-    return StandingClock()
-
-
-@pytest.fixture
-def api(clock: StandingClock) -> Api:
-    return Api(make_house(MemoryStore(), clock=clock))
-
-
-@pytest.fixture
 async def ada(api: Api) -> str:
     """Ada's session, as she signed up."""
     answer = await api.post("/v1/users", {"email": "ada@example.org", "password": PASSWORD})

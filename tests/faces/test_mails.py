@@ -12,9 +12,8 @@ from ticketing.storage.memory import MemoryStore
 
 
 @pytest.fixture
-async def till() -> Till:
-    house = make_house(MemoryStore(), clock=StandingClock())
-    return Till(Api(house), await put_on_sale(house, kind("Free", price=0), event_name="Spring <Gala>"))
+async def till(api: Api) -> Till:
+    return Till(api, await put_on_sale(api.house, kind("Free", price=0), event_name="Spring <Gala>"))
 
 
 async def listed(till: Till, path: str, token: str) -> list[tuple[str, str, str]]:
