@@ -9,7 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from bench.outcome import Options, Outcome, block, brief_block, figures_table, write_outcome
 from bench.progress import say
 from bench.report import MarkersMissing, write_block
-from bench.scenarios import cold_start, dynamodb, flash, growth, memory, overload, pages, postgres, reads, sold_out
+from bench.scenarios import (
+    cold_start,
+    dynamodb,
+    flash,
+    growth,
+    mail,
+    memory,
+    overload,
+    pages,
+    postgres,
+    reads,
+    sold_out,
+)
 from bench.serve import REPOSITORY
 
 SCENARIOS: Mapping[str, Callable[[Options], Outcome]] = {
@@ -19,6 +31,7 @@ SCENARIOS: Mapping[str, Callable[[Options], Outcome]] = {
     reads.NAME: reads.run,
     pages.NAME: pages.run,
     growth.NAME: growth.run,
+    mail.NAME: mail.run,
     memory.NAME: memory.run,
     postgres.NAME: postgres.run,
     dynamodb.NAME: dynamodb.run,

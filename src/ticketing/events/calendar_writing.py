@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -86,6 +87,7 @@ def _zones(entries: Iterable[Dated]) -> Iterator[tuple[str, int, int]]:
             yield zone, min(years[zone]) - 1, max(years[zone]) + 1
 
 
+@lru_cache(maxsize=256)
 def _zone_rules(name: str, *, first_year: int, last_year: int) -> Timezone:
     """The zone as it is in these years: how it stands at their beginning, and every change of the clocks in them."""
     zone = ZoneInfo(name)

@@ -27,11 +27,13 @@ log = structlog.get_logger()
 
 TURN_SECONDS: Final = 5.0
 """After so long a turn takes up no more mails: the server can stop, and another process can have the next turn."""
-PAUSES: Final = 1.0
-"""For as long as a mail took to write, others have the process to themselves before the next: mails never take more than half of it."""
-WAITING_FOR_ATTACHMENTS: Final = 10
-"""Tickets on paper take ten times as long as the mail that they are attached to. Past so many mails that wait they are left out, and
-who wants them finds them behind the mail's link: at the beginning of a sale the mail itself matters."""
+PAUSE_SECONDS_MAX: Final = 0.01
+"""For as long as a mail took to write, others have the process to themselves before the next: mails never take more than half of it.
+Where it took longer than this, others had their turns meanwhile already."""
+WAITING_FOR_ATTACHMENTS: Final = 3
+ATTACHMENTS_SECONDS: Final = 0.1
+"""Tickets on paper take ten times as long as the mail that they are attached to. Where more mails wait, and once a turn has spent so long,
+they are left out, and who wants them finds them behind the mail's link: at the beginning of a sale the mail itself matters."""
 NOTE_PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _SPREAD_BITS: Final = 16
 
@@ -59,12 +61,14 @@ async def _sent(
 ) -> list[bool]:
     """Which of these mails were handed over. They are written one after another, with pauses, and are on their way together."""
     under_way: list[asyncio.Task[bool]] = []
+    turn_began = seconds()
     for delivery in taken:
         began = seconds()
-        letter = await _written(house, letters, delivery, plain=plain)
+        hurries = plain or began - turn_began > ATTACHMENTS_SECONDS
+        letter = await _written(house, letters, delivery, plain=hurries)
         if letter is not None:
             under_way.append(asyncio.create_task(_hand_over(house, post, delivery, letter)))
-        await asyncio.sleep((seconds() - began) * PAUSES)
+        await asyncio.sleep(min(seconds() - began, PAUSE_SECONDS_MAX))
     return await asyncio.gather(*under_way)
 
 
