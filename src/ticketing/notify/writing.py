@@ -267,7 +267,7 @@ def _html_of(block: _Block, safe: Mapping[str, str], values: Values) -> str:
             address = escape(values.addresses[block.name])
             return (
                 '<table role="presentation" cellpadding="0" cellspacing="0" border="0" style="margin:8px 0 24px"><tr>'
-                f'<td class="button" bgcolor="#1f4fd8" style="border-radius:10px;background:#1f4fd8">'
+                f'<td class="button" bgcolor="#c70056" style="border-radius:10px;background:#c70056">'
                 f'<a href="{address}" style="{_STYLES["button"]}">{said}</a></td></tr></table>'
             )
         case "heading":
