@@ -9,9 +9,9 @@ import pytest
 
 from tests.support.cutting import Loss, Way, way_to
 from tests.support.postgres import Server, administer, borrow_database, give_back, own_server, rows, with_database
-from tests.support.stores import CONTRACT_TABLES, THINGS, pair, postgres_statements, thing
+from tests.support.stores import CONTRACT_TABLES, PARTS, THINGS, pair, postgres_statements, thing
 from tests.support.stores import PAIRS as SOLD
-from ticketing.base.changes import Insert, Pool, Take
+from ticketing.base.changes import Insert, Pool, Replace, Take
 from ticketing.base.store import Busy, Conflict, Unsettled
 from ticketing.storage.coalesce import CoalescedStore
 from ticketing.storage.sql.postgres import engine as engines
@@ -106,6 +106,49 @@ async def test_a_transaction_whose_client_is_gone_without_a_word_is_ended_and_it
 
     assert [type(outcome) for outcome in outcomes] == [type(None), Conflict]
     assert (road.lost.is_set(), left(url)) == (True, STOCK - 2)
+
+
+async def test_a_commit_that_breaks_the_schema_does_not_repeat_those_that_were_made_before_it(
+    way: tuple[Way, CoalescedStore], url: str
+) -> None:
+    _, store = way
+    hall = await store.get(THINGS, ("hall",))
+    assert hall is not None
+    misfit = {"part_id": "seat", "thing_id": "no hall", "amount": 1, "version": 1}
+
+    sold, broken = await asyncio.gather(
+        sell(store), store.commit((Replace(THINGS, hall), Insert(PARTS, misfit))), return_exceptions=True
+    )
+
+    assert (sold, type(broken), left(url)) == (None, AssertionError, STOCK - 2)
+
+
+async def test_what_was_made_is_said_to_be_made_when_the_database_goes_before_the_rest_of_a_batch(
+    way: tuple[Way, CoalescedStore], url: str
+) -> None:
+    road, store = way
+    hall = await store.get(THINGS, ("hall",))
+    assert hall is not None
+    road.lose(Loss.FOR_GOOD, "row_to_json")  # which the states of what cannot be folded with the sale are read by
+
+    sold, renamed = await asyncio.gather(
+        sell(store), store.commit((Replace(THINGS, hall | {"label": "a barn"}),)), return_exceptions=True
+    )
+
+    assert (road.lost.is_set(), sold, type(renamed)) == (True, None, Busy)
+    assert rows(url, "select seats, label from things") == [(STOCK - 2, "a label")]
+
+
+async def test_a_look_whose_connection_is_cut_is_taken_again(way: tuple[Way, CoalescedStore], url: str) -> None:
+    road, store = way
+    hall = await store.get(THINGS, ("hall",))
+    assert hall is not None
+    road.lose(Loss.REQUEST, "row_to_json")
+
+    await asyncio.gather(sell(store), store.commit((Replace(THINGS, hall | {"label": "a barn"}),)))
+
+    assert road.lost.is_set()
+    assert rows(url, "select seats, label from things") == [(STOCK - 2, "a barn")]
 
 
 async def test_a_sale_that_waits_for_a_row_while_its_backend_is_ended_is_made_once(url: str) -> None:

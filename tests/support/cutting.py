@@ -13,6 +13,7 @@ class Loss(Enum):
     REQUEST = "it never arrives"
     ANSWER = "it arrives and is answered, and the answer is lost"
     LATE = "it arrives long after the connection was cut"
+    FOR_GOOD = "it never arrives, and from then on nobody gets through"
 
 
 class Way:
@@ -21,6 +22,7 @@ class Way:
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
         self._armed: tuple[Loss, bytes] | None = None
+        self._is_closed = False
         self.lost = asyncio.Event()
         """Something was lost, and its connection is cut."""
         self.deliver = asyncio.Event()
@@ -36,6 +38,9 @@ class Way:
 
     async def pass_on(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         """Lives one connection."""
+        if self._is_closed:
+            back.transport.abort()
+            return
         server, forth = await asyncio.open_connection(self._host, self._port)
         answers = asyncio.create_task(_pumped(server, back))
         try:
@@ -68,6 +73,7 @@ class Way:
         if loss is Loss.ANSWER:
             forth.write(sent)
             await server.read(65536)
+        self._is_closed = loss is Loss.FOR_GOOD
         back.transport.abort()
         self.lost.set()
         if loss is Loss.LATE:

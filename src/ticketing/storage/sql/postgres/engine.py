@@ -70,6 +70,10 @@ _OUR_MISTAKES: Final = (
 """What one commit can be wrong in, for which the others of its batch must not pay."""
 
 
+_GONE: Final = (*LOST, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)
+"""The connection is no more, and a new one may be had."""
+
+
 class _Stale(Exception):
     """A condition did not hold: what was decided about has changed, or was not as hoped. Nothing was done."""
 
@@ -201,42 +205,45 @@ class PostgresEngine:
 
         A commit that breaks a foreign key or check of the schema fails alone.
         """
+        decisions = _Decisions(commits)
         try:
-            return await self._applied(commits)
+            await self._decide(decisions)
         except (*UNAVAILABLE, Busy) as error:
             if not isinstance(error, Busy):
-                log.error("store.cannot_write", error=f"{type(error).__name__}: {error}"[:200])
-            return [error if isinstance(error, Busy) else Busy() for _ in commits]
+                log.error("store.cannot_write", error=said(error))
+            decisions.end(error if isinstance(error, Busy) else Busy())
         except _OUR_MISTAKES as error:
-            if len(commits) == 1:
+            left = decisions.unknown()
+            if len(left) == 1:
                 schema = isinstance(error, asyncpg.PostgresError)
-                return [AssertionError(f"a commit breaks the schema: {error}") if schema else error]
-            middle = len(commits) // 2  # by halves: a single one among 512 costs a score of transactions
-            return await self.apply(commits[:middle]) + await self.apply(commits[middle:])
+                decisions.end(AssertionError(f"a commit breaks the schema: {error}") if schema else error)
+            middle = len(left) // 2  # by halves: a single one among 512 costs a score of transactions
+            for part in (left[:middle], left[middle:]) if middle else ():
+                outcomes = await self.apply([commits[number] for number in part])
+                decisions.settle(dict(zip(part, outcomes, strict=True)))
+        return decisions.outcomes
 
-    async def _applied(self, commits: Sequence[Sequence[Change]]) -> list[Exception | None]:
-        outcomes: list[Exception | None] = []
+    async def _decide(self, decisions: "_Decisions") -> None:
+        """Every outcome is known. Where it raises, those that were settled before are, and of the others nothing is."""
         if self._seen_for > 0:
             self._seen_for -= 1
         else:
-            fold = Fold()
-            while len(outcomes) < len(commits) and fold.take_in(commits[len(outcomes)]):
-                outcomes.append(None)
+            fold, folded = Fold(), 0
+            while folded < len(decisions.commits) and fold.take_in(decisions.commits[folded]):
+                folded += 1
             try:
                 await self._write(fold)
                 self.unseen_count += 1
+                decisions.settle(dict.fromkeys(range(folded)))
             except _Stale:
-                outcomes = []
-        if len(outcomes) < len(commits):
-            decided = await self._decided(commits[len(outcomes) :])
-            if any(outcome is not None for outcome in decided):
+                pass
+        if decisions.unknown():
+            await self._decide_seen(decisions)
+            if any(outcome is not None for outcome in decisions.outcomes):
                 self._seen_for = UNSEEN_AGAIN_AFTER
-            outcomes += decided
-        return outcomes
 
-    async def _decided(self, commits: Sequence[Sequence[Change]]) -> list[Exception | None]:
-        """The outcomes of commits of which some may not hold."""
-        decisions = _Decisions(commits)
+    async def _decide_seen(self, decisions: "_Decisions") -> None:
+        """The same for commits of which some may not hold."""
         for attempt in range(ROUNDS_MAX):
             try:
                 if attempt < SEEN_ROUNDS:
@@ -245,10 +252,14 @@ class PostgresEngine:
                     await self._round(decisions, states, self._write)
                 else:
                     await self._held_round(decisions)
-            except (_Stale, *AGAIN):
+            except (
+                _Stale,
+                *AGAIN,
+                *_GONE,
+            ):  # what is gone took a look with it, and no more: writing has settled what it lost
                 continue
-            return decisions.outcomes
-        return [outcome if is_known else Busy() for outcome, is_known in decisions.known()]
+            return
+        decisions.end(Busy())
 
     async def _held_round(self, decisions: "_Decisions") -> None:
         """All that is left is decided in one transaction, with the rows locked. Raises _Stale where a key was taken meanwhile."""
@@ -271,7 +282,7 @@ class PostgresEngine:
                         await transaction.rollback()
                     raise
                 await transaction.commit()
-        except (*LOST, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError) as error:
+        except _GONE as error:
             if batch_id is None or not await self._stands(batch_id):
                 raise _Stale from error
         decisions.take_over(done)
@@ -324,7 +335,7 @@ class PostgresEngine:
             async with self.writers.taken() as connection:
                 batch_id = self._new_batch()
                 await self._run(connection, fold, batch_id)
-        except (*LOST, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError) as error:
+        except _GONE as error:
             if batch_id is None:
                 raise
             if not await self._stands(batch_id):
@@ -414,9 +425,9 @@ class _Decisions:
         """The commits of which nothing is known, in order."""
         return [self.commits[number] for number in self._unknown]
 
-    def known(self) -> list[tuple[Exception | None, bool]]:
-        """Each outcome, and whether it is one."""
-        return [(outcome, number not in self._unknown) for number, outcome in enumerate(self.outcomes)]
+    def end(self, error: Exception) -> None:
+        """Those of which nothing is known came to this."""
+        self.settle(dict.fromkeys(self.unknown(), error))
 
     def settle(self, outcomes: dict[int, Exception | None]) -> None:
         """These are known."""
