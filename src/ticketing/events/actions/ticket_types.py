@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ticketing.accounts.model import Principal
 from ticketing.accounts.permissions import Right, demand
-from ticketing.base.changes import Change, Check, Insert, Remove, Replace
+from ticketing.base.changes import Change, Check, Insert, Remove, Replace, item_name
 from ticketing.base.errors import NotFound
 from ticketing.base.house import House
 from ticketing.base.once import Keep, commit_once
@@ -58,7 +58,7 @@ async def create_ticket_type(
                 *keep(offered),
                 Replace(EVENTS, event_record(changed), only_at=NO_BLOCKS),
                 Insert(TICKETS, ticket_type_record(ticket_type)),
-                *await relisted(house, changed, sold),
+                *_of_others(ticket_type_id, await relisted(house, changed, sold)),
             ),
         )
         return offered
@@ -117,7 +117,7 @@ async def change_ticket_type(
 
         listed: tuple[Change, ...] = ()
         if changed.price != ticket_type.price and event.is_public:
-            listed = await relisted(house, event, sold)
+            listed = _of_others(ticket_type_id, await relisted(house, event, sold))
         elif changed.price != ticket_type.price:  # who publishes it at this moment lists what it costs then
             listed = (Check(EVENTS, (event.event_id,), event.version),)
         replaced = Replace(TICKETS, ticket_type_record(changed), pools, only_at=NO_BLOCKS)
@@ -125,6 +125,12 @@ async def change_ticket_type(
         return Offered(event, replace(changed, version=ticket_type.version + 1))
 
     return await in_rounds(house.store, attempt)
+
+
+def _of_others(ticket_type_id: str, listed: Iterable[Change]) -> tuple[Change, ...]:
+    """These changes without the check of a ticket type that the same commit writes, which guards it by itself."""
+    written = item_name(TICKETS.name, (ticket_type_id,))
+    return tuple(change for change in listed if change.item != written)
 
 
 async def delete_ticket_type(
