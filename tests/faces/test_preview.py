@@ -12,7 +12,8 @@ from tests.faces.test_pages import soon
 from tests.support.events import KONZERTHAUS, created, id_of, published_concert
 from tests.support.houses import Api
 from ticketing.catalog.posters import poster
-from ticketing.site.preview import TITLE_SIZES, Words, drawn
+from ticketing.site.preview import Words
+from ticketing.site.preview_drawing import TITLE_SIZES, drawn
 
 TITLES = (
     "Haydn in the garden",
