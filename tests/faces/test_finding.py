@@ -11,8 +11,13 @@ import pytest
 
 from tests.faces.test_pages import soon, text_of, titles
 from tests.support.events import BALCONY, KONZERTHAUS, created, id_of, published_concert
-from tests.support.houses import NOON, Api, make_house
+from tests.support.houses import NOON, Api, make_house, sign_up
+from tests.support.meanwhile import MeanwhileStore
+from ticketing.accounts.model import UserType
 from ticketing.base.times import shown
+from ticketing.events.listing import price_facet
+from ticketing.schema.tables import LISTINGS
+from ticketing.storage.memory import MemoryStore
 
 
 def at(text: str, *, lasting: float = 2, timezone: str = "UTC") -> dict[str, Any]:
@@ -438,3 +443,52 @@ async def test_links_respect_the_prefix(api: Api, ada: str) -> None:
             if not link.startswith(("/dev/", f"{base}/dev/", "https://www.openstreetmap.org", "https://example.org"))
         ]
         assert outside == []
+
+
+# Prices that change at once ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_public", [True, False], ids=["on sale", "being published"])
+async def test_prices_that_change_at_the_same_moment_leave_the_listing_right(is_public: bool) -> None:
+    store = MeanwhileStore(MemoryStore())
+    api = Api(make_house(store))
+    ada = await sign_up(api.house, "ada", UserType.ORGANIZER)
+    wish = {"event_name": "Concert", "currency": "EUR", "timezone": "UTC"} | soon(hours=24)
+    path = await created(api, "/v1/events", wish, token=ada)
+    cheap, dear = [
+        await created(
+            api, f"{path}/ticket-types", BALCONY | {"price": {"amount": amount, "currency": "EUR"}}, token=ada
+        )
+        for amount in (1_000, 1_500)
+    ]
+
+    async def raised(type_path: str) -> None:
+        answer = await api.patch(type_path, {"price": {"amount": 90_000, "currency": "EUR"}}, token=ada)
+        assert answer.status_code == 200, answer.text
+
+    if is_public:
+        await api.post(f"{path}/publish", token=ada)
+        store.meanwhile = lambda: raised(dear)
+        await raised(cheap)
+    else:
+        await raised(dear)
+        store.meanwhile = lambda: raised(cheap)
+        await api.post(f"{path}/publish", token=ada)
+
+    [listing] = [record async for record in store.scan(LISTINGS)]
+    assert price_facet("EUR", [90_000]) in listing["facets"]
+
+
+async def test_a_price_that_changes_while_its_draft_is_published_is_listed() -> None:
+    store = MeanwhileStore(MemoryStore())
+    api = Api(make_house(store))
+    ada = await sign_up(api.house, "ada", UserType.ORGANIZER)
+    wish = {"event_name": "Concert", "currency": "EUR", "timezone": "UTC"} | soon(hours=24)
+    path = await created(api, "/v1/events", wish, token=ada)
+    kind = await created(api, f"{path}/ticket-types", BALCONY, token=ada)
+
+    store.meanwhile = lambda: api.post(f"{path}/publish", token=ada)
+    await api.patch(kind, {"price": {"amount": 90_000, "currency": "EUR"}}, token=ada)
+
+    [listing] = [record async for record in store.scan(LISTINGS)]
+    assert price_facet("EUR", [90_000]) in listing["facets"]

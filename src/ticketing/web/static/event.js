@@ -4,6 +4,7 @@ const form = document.querySelector("[data-live]");
 const words = form.dataset;
 const spoken = document.getElementById("spoken");
 const WAIT = 60_000;
+const AT_FIRST = 1_000; // the page itself comes first
 
 const leftOf = (count) => (count === 1 ? words.leftOne : words.leftMany).replace("{num}", count);
 
@@ -63,7 +64,10 @@ const open = () => {
 };
 
 // Only while somebody looks: a tab in the background takes no place.
-const follow = () => (document.hidden ? close() : open());
+const follow = () => {
+  close();
+  if (!document.hidden) again = setTimeout(open, AT_FIRST);
+};
 document.addEventListener("visibilitychange", follow);
 addEventListener("pagehide", close);
 addEventListener("pageshow", follow);
