@@ -84,6 +84,8 @@ async def test_a_ticket_is_offered_accepted_and_opens_the_door_for_its_new_holde
         assert SYMBOL.findall(recipients) == []
         assert "Here is your ticket" in said(own)
         assert "You gave this ticket to Grace Hopper, who has its code now." in said(after)
+        assert "You gave this ticket on" in said(after)
+        assert "Download PDF" not in said(after)
         assert SYMBOL.findall(after) == []
         assert "grace@example.org" not in after
         assert await scanned(buyer, before) == (404, "unknown_code")
