@@ -91,9 +91,13 @@ def loaded_slowly(page: Page, path: str) -> dict[str, Any]:
     session.send("Network.enable")
     session.send("Network.emulateNetworkConditions", SLOW_4G)
     page.add_init_script(_WATCH)
-    page.goto(path, wait_until="networkidle")
+    page.goto(path, wait_until="load")
     found: dict[str, Any] = page.evaluate(
-        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done({ largest, shifted }))))"
+        """() => new Promise((done) => {
+            const look = () => requestAnimationFrame(largest > 0 && document.fonts.status === "loaded"
+                ? () => requestAnimationFrame(() => done({ largest, shifted })) : look);
+            look();
+        })"""
     )
     page.context.close()
     assert found["largest"] > 0

@@ -99,9 +99,12 @@ def weight(page: Page, url: str) -> Weight:
         answers.append(answer)
 
     page.on("response", note)
-    page.goto(url, wait_until="networkidle")
+    page.goto(url, wait_until="load")
+    page.evaluate("document.fonts.ready.then(() => undefined)")
     page.remove_listener("response", note)
     for answer in answers:
+        if answer.request.resource_type == "eventsource":
+            continue  # it stays open, and says what changes
         sizes = answer.request.sizes()
         kind = answer.request.resource_type
         found.kinds[kind] = found.kinds.get(kind, 0) + max(0, sizes["responseBodySize"])  # below 0: from the cache

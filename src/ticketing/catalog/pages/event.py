@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from ticketing.base.errors import NotFound
 from ticketing.catalog.posters import poster
-from ticketing.catalog.queries import PUBLIC_SECONDS
 from ticketing.catalog.rules import event_shown
 from ticketing.catalog.structured import map_url, structured_data
 from ticketing.catalog.watching import Watches
@@ -28,6 +27,8 @@ routes = APIRouter(include_in_schema=False)
 
 SELLING: Final = (ShownStatus.UPCOMING, ShownStatus.ONGOING)
 """While an event stands so, what is left of it may change under a visitor's eyes."""
+SELLING_SECONDS: Final = 1
+"""Longer than this nobody between us and a visitor keeps a page that says what is left."""
 EXCERPT_MAX: Final = 155
 """What search engines show of a description."""
 
@@ -47,7 +48,7 @@ async def get_event_page(request: Request, event_id: str, house: TheHouse, now: 
         request,
         "catalog/event.html",
         settings=house.settings,
-        public_seconds=PUBLIC_SECONDS if now < event.end_date_time else 60,
+        public_seconds=SELLING_SECONDS if now < event.end_date_time else 60,
         shown=shown,
         event=event,
         venue=venue,
