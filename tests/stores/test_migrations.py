@@ -18,6 +18,7 @@ import pytest
 from tests.support.events import A_TICKET_TYPE, AN_EVENT
 from tests.support.houses import make_house, sign_up
 from ticketing.base.bounds import POOL_MAX
+from ticketing.base.store import Store
 from ticketing.events.commits import insertion
 from ticketing.events.store import read_event
 from ticketing.schema.tables import USERS
@@ -311,14 +312,15 @@ async def test_a_row_that_points_nowhere_is_found(tmp_path: Path) -> None:
     assert [finding.check for finding in examine(path)] == ["references"]
 
 
-async def test_listings_of_before_get_the_band_of_their_lowest_price(tmp_path: Path) -> None:
-    prices: list[tuple[int, ...]] = [(0,), (1,), (100,), (101, 5_000), (2_000, 0), (2_500,), (10**13,), ()]
-    path = tmp_path / "ticket.db"
-    store = open_store(path)
+PRICES: tuple[tuple[int, ...], ...] = ((0,), (1,), (100,), (101, 5_000), (2_000, 0), (2_500,), (10**13,), ())
+
+
+async def put_priced(store: Store) -> None:
+    """There is an event for each of `PRICES`, with ticket types at these."""
     house = make_house(store)
     await sign_up(house, "ada")
     [organizer] = [record async for record in store.scan(USERS)]
-    for number, those in enumerate(prices):
+    for number, those in enumerate(PRICES):
         event = replace(
             AN_EVENT,
             event_id=f"evt_{number}",
@@ -332,6 +334,12 @@ async def test_listings_of_before_get_the_band_of_their_lowest_price(tmp_path: P
             for each in those
         ]
         await house.store.commit(insertion(event, venue=None, categories={}, ticket_types=types))
+
+
+async def test_listings_of_before_get_the_band_of_their_lowest_price(tmp_path: Path) -> None:
+    path = tmp_path / "ticket.db"
+    store = open_store(path)
+    await put_priced(store)
     await store.close()
     connection = apsw.Connection(str(path))
     now = facets_of(connection)
@@ -343,7 +351,7 @@ async def test_listings_of_before_get_the_band_of_their_lowest_price(tmp_path: P
     connection.execute(statement)
 
     assert facets_of(connection) == now
-    assert [any("price_" in facet for facet in facets) for facets in now] == [bool(those) for those in prices]
+    assert [any("price_" in facet for facet in facets) for facets in now] == [bool(those) for those in PRICES]
 
 
 def facets_of(connection: apsw.Connection) -> list[set[str]]:

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import asyncpg
 import orjson
 import pytest
 
+from tests.stores.test_migrations import put_priced
 from tests.support.busy import busy_file
 from tests.support.houses import make_house, sign_up
 from tests.support.postgres import administer, drop_database, in_own_loop, new_database, rows, schema_of
@@ -97,6 +99,25 @@ def test_all_revisions_together_make_the_schema_of_the_declarations(url: str) ->
         assert schema_of(other) == schema_of(url)
     finally:
         drop_database(other)
+
+
+async def test_listings_of_before_get_the_band_of_their_lowest_price(url: str) -> None:
+    opened = open_any(url)
+    await put_priced(opened.store)
+    await opened.store.close()
+    read = "select event_id, array(select value from json_array_elements_text(facets) as f (value) order by 1) from listings order by 1"
+    now = rows(url, read)
+    run(
+        url,
+        "update listings set facets = array_to_json(array(select value from json_array_elements_text(facets) as f (value) "
+        "where value not like 'price_%'))",
+    )
+    bare = rows(url, read)
+
+    run(url, *import_module("ticketing.storage.sql.migrations.versions.r0003_after_0_2").IN_POSTGRES.values())
+
+    assert bare != now
+    assert rows(url, read) == now
 
 
 async def test_a_database_of_the_first_revision_is_brought_here_with_all_that_is_in_it(

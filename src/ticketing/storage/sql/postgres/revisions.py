@@ -1,6 +1,7 @@
 """The revisions in PostgreSQL's words. They are written once, in SQLite's, and read here by what the declarations say of each column.
 
-A revision that cannot be read so lists `POSTGRES`, the statements that take the place of its own. A test compares what all revisions
+A statement that cannot be read so has another one in `IN_POSTGRES` of its revision; a revision none of which can be read so lists
+`POSTGRES`, the statements that take the place of its own. A test compares what all revisions
 come to with the declarations. SQLAlchemy and Alembic are imported only where there is something to upgrade.
 """
 
@@ -53,11 +54,16 @@ def upgrade_statements(before: str | None, *, migrations: Path = MIGRATIONS) -> 
             options = {"as_sql": True, "output_buffer": written, "literal_binds": True}
             with Operations.context(MigrationContext.configure(dialect_name="sqlite", opts=options)):
                 module.upgrade()
-            statements += [
-                said for text in written.texts for part in _STATEMENT.split(text) if (said := in_postgres(part))
-            ]
+            instead = {_bare(text): said for text, said in getattr(module, "IN_POSTGRES", {}).items()}
+            parts = [part for text in written.texts for part in _STATEMENT.split(text)]
+            statements += [said for part in parts if (said := instead.get(_bare(part)) or in_postgres(part))]
         statements += ALONE.get(script.revision, ())
     return statements
+
+
+def _bare(statement: str) -> str:
+    """A statement without the spaces and line ends that its meaning does not need."""
+    return " ".join(statement.split())
 
 
 class _Written(io.StringIO):

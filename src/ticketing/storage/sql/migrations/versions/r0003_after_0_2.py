@@ -15,6 +15,28 @@ OFFERED = """
   where events.event_id = listings.event_id
 """
 
+BANDED = f"""
+    update listings set facets = json_insert(facets, '$[#]', 'price_' || (
+      select case when min(price) <= 0 then 'free' else lower(currency) || case {BAND} else {BANDS[-1]} end end {OFFERED}
+    ))
+    where exists (select 1 {OFFERED})
+    """
+
+IN_POSTGRES = {
+    BANDED: f"""
+    update listings set facets = (facets::jsonb || to_jsonb('price_' || priced.band))::json
+    from (
+      select events.event_id,
+        case when min(price) <= 0 then 'free' else lower(currency) || case {BAND} else {BANDS[-1]} end end as band
+      from events cross join json_array_elements_text(events.ticket_types) as offered (value)
+      join tickets on tickets.ticket_id = offered.value
+      group by events.event_id, currency
+    ) as priced
+    where priced.event_id = listings.event_id and strpos(facets::text, '"price_') = 0
+    """
+}
+"""What PostgreSQL needs in other words."""
+
 STATEMENTS = (
     "alter table events add column spread_sale integer check (spread_sale in (0, 1))",
     "alter table events add column blocks_left integer not null default 64",
@@ -28,12 +50,7 @@ STATEMENTS = (
       primary key (block_id)
     ) strict
     """,
-    f"""
-    update listings set facets = json_insert(facets, '$[#]', 'price_' || (
-      select case when min(price) <= 0 then 'free' else lower(currency) || case {BAND} else {BANDS[-1]} end end {OFFERED}
-    ))
-    where exists (select 1 {OFFERED})
-    """,
+    BANDED,
 )
 
 
