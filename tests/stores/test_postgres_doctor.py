@@ -11,9 +11,8 @@ from ticketing.entry.keeping import look_over_store
 from ticketing.schema.tables import TABLES
 from ticketing.storage.coalesce import CoalescedStore
 from ticketing.storage.sql.postgres.engine import PostgresEngine
-from ticketing.storage.sql.postgres.search import SEARCH_DDL
 
-STATEMENTS = (*postgres_statements(TABLES), *SEARCH_DDL)
+STATEMENTS = postgres_statements(TABLES)
 
 
 @pytest.fixture

@@ -23,8 +23,7 @@ from ticketing.storage.memory import MemoryStore
 from ticketing.storage.memory_search import MemorySearch
 from ticketing.storage.sql.ddl import schema_statements
 from ticketing.storage.sql.postgres.engine import PostgresEngine
-from ticketing.storage.sql.postgres.search import SEARCH_DDL as POSTGRES_SEARCH_DDL
-from ticketing.storage.sql.postgres.search import PostgresSearch, days_tokens
+from ticketing.storage.sql.postgres.search import PostgresSearch
 from ticketing.storage.sql.search import SEARCH_DDL, SqliteSearch
 from ticketing.storage.sql.sqlite import SqliteEngine
 
@@ -89,7 +88,6 @@ def sqlite_shelf(path: Path) -> tuple[Shelf, SqliteEngine]:
 
 POSTGRES_STATEMENTS = (
     *postgres_statements(TABLES),
-    *POSTGRES_SEARCH_DDL,
     "alter table listings drop constraint listings_event_id_fkey",  # listings without their events
 )
 
@@ -505,13 +503,3 @@ async def test_every_engine_finds_what_the_plain_reading_finds(
             found += page.event_ids
             page = await emptied.index.search(replace(wish, now=wish.now + DAY), limit=limit, cursor=page.next_cursor)
         assert (*found, *page.event_ids) == expected, wish
-
-
-@given(first=st.integers(-700_000, 2_900_000), length=st.integers(0, 3_000_000), level=st.integers(0, 4))
-def test_the_tokens_of_days_are_few_and_one_of_them_is_that_of_each_day(first: int, length: int, level: int) -> None:
-    length = min(length, 17 * 8**level) if level < 4 else length
-    tokens = set(days_tokens(first, first + length, level=level))
-
-    assert len(tokens) <= 60
-    for day in (first, first + length // 3, first + length):
-        assert tokens & {f"@{coarser}_{day >> 3 * coarser}" for coarser in range(7)}

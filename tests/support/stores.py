@@ -16,11 +16,12 @@ from tests.support.postgres import borrow_database, give_back
 from ticketing.base.changes import Change, Insert
 from ticketing.base.store import ALL, Page, Range, Store
 from ticketing.base.tables import Column, Index, Key, Kind, Record, Table
-from ticketing.schema.tables import TABLES
+from ticketing.schema.tables import LISTINGS, TABLES
 from ticketing.storage.coalesce import CoalescedStore, Engine
 from ticketing.storage.memory import MemoryStore
 from ticketing.storage.sql.ddl import POSTGRESQL, schema_statements
 from ticketing.storage.sql.postgres.engine import PostgresEngine
+from ticketing.storage.sql.postgres.search import SEARCH_DDL
 from ticketing.storage.sql.postgres.statements import BATCHES_TABLE
 from ticketing.storage.sql.sqlite import SqliteEngine, connect
 
@@ -168,7 +169,7 @@ async def sqlite_store(folder: Path, tables: tuple[Table, ...]) -> AsyncIterator
 
 def postgres_statements(tables: tuple[Table, ...]) -> tuple[str, ...]:
     """What makes a database with these tables."""
-    return (*schema_statements(tables, POSTGRESQL), BATCHES_TABLE)
+    return (*schema_statements(tables, POSTGRESQL), BATCHES_TABLE, *(SEARCH_DDL if LISTINGS in tables else ()))
 
 
 @asynccontextmanager

@@ -30,14 +30,14 @@ than whoever looks for its outcome gives up."""
 STATEMENTS_KEPT: Final = 500
 """Prepared statements of a connection: as many as there are shapes of batches, and more."""
 
-_SESSION: Final = (
-    # Planned once: these statements take less time than planning them again for every value.
-    "set timezone = 'UTC'; set jit = off; set plan_cache_mode = force_generic_plan; "
+SESSION: Final = (
+    # Planned once, through indexes: these statements take less time than planning them again for every value and size of table.
+    "set timezone = 'UTC'; set jit = off; set plan_cache_mode = force_generic_plan; set enable_seqscan = off; "
     f"set lock_timeout = {int(WAIT_SECONDS * 1000)}; set statement_timeout = {int(STATEMENT_SECONDS * 1000)}"
 )
 _WRITING: Final = (
-    # Through indexes and in the order given, so that rows are locked in key order however small a table is.
-    "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; "
+    # In the order given, so that rows are locked in key order however small a table is.
+    "set enable_hashjoin = off; set enable_mergejoin = off; "
     f"set idle_in_transaction_session_timeout = {int(SILENCE_SECONDS * 1000)}; "
     "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'"
 )
@@ -80,7 +80,7 @@ class Connections:
     def __init__(self, url: str, size: int, *, writing: bool = False) -> None:
         self._url = url
         self._size = size
-        self._setup = f"{_SESSION}; {_WRITING}" if writing else _SESSION
+        self._setup = f"{SESSION}; {_WRITING}" if writing else SESSION
         self._free: deque[Any] = deque()
         self._places = asyncio.Semaphore(size)
         self._down_until = 0.0

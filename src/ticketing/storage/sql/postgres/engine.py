@@ -391,7 +391,8 @@ def _told_busy(doing: str) -> Iterator[None]:
 async def _at_one_moment(connection: Any) -> AsyncIterator["_Moment"]:
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute(
-            "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; select pg_current_snapshot()"
+            "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local enable_seqscan = on; "
+            "select pg_current_snapshot()"
         )
         yield _Moment(connection)
 

@@ -130,14 +130,17 @@ each row of what stands before it, when that row is reached."""
 
 @cache
 def _walk(groups: int) -> str:
-    """Looks at up to $7 listings one after the other: those that match, and the last of so many, whether it matches or not."""
-    matched = " and ".join(f"facets::jsonb ?| ${number}::text[]" for number in range(9, 9 + groups)) or "true"
+    """Looks at the $7 listings after a position: those that match, and the last of so many, whether it matches or not.
+
+    What else is asked is no condition of the inner read, so that the index of starts is read in its order and no further.
+    """
+    facets = "".join(f" and facets::jsonb ?| ${number}::text[]" for number in range(9, 9 + groups))
     return (
         "select start_date_time, event_id, matched, place from ("
-        f"select start_date_time, event_id, {matched} as matched, "
-        "row_number() over (order by start_date_time, event_id) as place from listings "
-        "where (start_date_time, event_id) > ($1, $2) and (start_date_time, event_id) < ($3, $4) "
-        "and end_date_time > $5 and end_date_time <= $6 order by start_date_time, event_id limit $7"
+        "select start_date_time, event_id, row_number() over (order by start_date_time, event_id) as place, "
+        "(start_date_time, event_id) < ($3::timestamptz, $4::text) and end_date_time > $5 and end_date_time <= $6"
+        f"{facets} as matched from listings where (start_date_time, event_id) > ($1, $2) "
+        "order by start_date_time, event_id limit $7"
         ") as walked where matched or place = $7 limit $8"
     )
 
@@ -211,7 +214,7 @@ class PostgresSearch:
         """The first finds without words: most lists have their page after a few steps from one listing to the next."""
         if wish.phase is Phase.ONGOING:  # what is over already lies between
             return await self._found([run], wish, now=now, wanted=wanted)
-        steps = WALKED_MAX if wish.facets else wanted
+        steps = max(WALKED_MAX, wanted)
         span = run.span
         bounds = (*span.after, *span.before, span.over_after, span.over_by)
         groups = [list(group) for group in wish.facets]
