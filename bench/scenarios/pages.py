@@ -64,20 +64,18 @@ def run(options: Options) -> Outcome:
 
 def asked_of(count: int, server: Server) -> tuple[Asked, ...]:
     """The pages of a house with so many events, of events that are on sale."""
-    first = count // 2
-    event_ids = []
-    for number in range(first, count):
+    event_ids, checkouts = [], []
+    for number in range(count // 2, count):
         event_id = event_id_of(number)
-        if b'type="number"' in _get(server, f"/events/{event_id}")[1]:
+        status, body = _get(server, f"/v1/events/{event_id}/ticket-types")
+        kinds = json.loads(body)["data"] if status == http.client.OK else []
+        kind = next((each["ticket_type_id"] for each in kinds if each["status"] == "on_sale"), None)
+        if kind is not None:
             event_ids.append(event_id)
+            checkouts.append(f"/events/{event_id}/checkout?{kind}=1")
         if len(event_ids) == SAMPLES:
             break
     assert len(event_ids) == SAMPLES, "too few events are on sale"
-    checkouts = []
-    for event_id in event_ids:
-        kinds = json.loads(_get(server, f"/v1/events/{event_id}/ticket-types")[1])["data"]
-        kind = next(each for each in kinds if each["status"] == "on_sale")
-        checkouts.append(f"/events/{event_id}/checkout?{kind['ticket_type_id']}=1")
     pages = tuple(f"/events/{event_id}" for event_id in event_ids)
     questions = {
         "start page": ("/",),
