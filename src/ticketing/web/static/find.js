@@ -15,12 +15,12 @@ const address = () => {
   return form.action + (written ? `?${written}` : "");
 };
 
-// What the new page says stands in the form too, but for the field that is being typed in.
+// What the new page says stands in the form too, where it came by a link or by going back.
 const fill = (made) => {
   for (const field of made.querySelectorAll("#find select, #find input:not([type=hidden])")) {
     const own = document.getElementById(field.id);
     if (own.tagName === "SELECT") own.replaceChildren(...field.children);
-    if (own !== document.activeElement) own.value = field.value;
+    own.value = field.value;
   }
   form.querySelectorAll("input[type=hidden]").forEach((each) => each.remove());
   form.append(...made.querySelectorAll("#find input[type=hidden]"));
