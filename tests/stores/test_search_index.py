@@ -287,6 +287,22 @@ async def test_a_name_that_has_only_some_of_the_words_is_no_name_match(shelf: Sh
     assert await shelf.named("mahler vienna") == "all some"
 
 
+@pytest.mark.parametrize("days", [2, 7, 9, 63, 65, 511, 513, 4_095, 4_097, 100_000])
+async def test_what_is_far_away_is_found_like_what_is_near(shelf: Shelf, days: int) -> None:
+    soon, past = NOON + days * DAY, NOON - min(days, 15_000) * DAY
+    await shelf.put(
+        listing("was-elsewhere", "Night", words="Mahler Vienna", start=past),
+        listing("was", "Mahler", start=past),
+        listing("soon-elsewhere", "Night", words="Mahler Vienna", start=soon),
+        listing("soon", "Mahler", facets=["tag_1"], start=soon),
+    )
+
+    assert await shelf.named("mahler") == "soon was soon-elsewhere was-elsewhere"
+    assert await shelf.named("vienna") == "soon-elsewhere was-elsewhere"
+    assert await shelf.named("", "tag_1") == "soon"
+    assert await shelf.named("mahler", "tag_1") == "soon"
+
+
 # Filters -------------------------------------------------------------------------------------------------------------
 
 
