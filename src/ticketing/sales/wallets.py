@@ -41,7 +41,7 @@ async def google_address(
     """Where Google offers to keep the ticket. Whoever has the address has the ticket. Raises WalletNotOffered, Busy."""
     passes = wallets.for_google()
     card = await card_of(house, admission)
-    return await drawing.of(passes.save_url, card, origin=house.settings.base_url, now=now)
+    return await drawing.of(passes.save_url, card, now=now)
 
 
 async def card_of(house: House, admission: Admission) -> Card:

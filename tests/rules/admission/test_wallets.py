@@ -35,7 +35,7 @@ from tests.support.wallets import (
 )
 from ticketing.admission.wallet.apple import apple_passes
 from ticketing.admission.wallet.card import Card
-from ticketing.admission.wallet.google import SAVE_URL, google_passes
+from ticketing.admission.wallet.google import SAVE_URL, TOKEN_LENGTH_MAX, google_passes
 from ticketing.admission.wallet.offered import WrongKeys
 
 VIENNA = ZoneInfo("Europe/Vienna")
@@ -244,7 +244,7 @@ def test_a_key_is_opened_by_its_password() -> None:
 def save_url(card: Card = CARD) -> str:
     google = wallets().google
     assert google is not None
-    return google.save_url(card, origin="https://tickets.example", now=NOW)
+    return google.save_url(card, now=NOW)
 
 
 def part(text: str) -> bytes:
@@ -263,7 +263,7 @@ def test_the_token_is_signed_by_the_service_account_for_google() -> None:
     found = claims()
 
     assert (found["iss"], found["aud"], found["typ"]) == (SERVICE_ACCOUNT, "google", "savetowallet")
-    assert (found["iat"], found["origins"]) == (int(NOW.timestamp()), ["https://tickets.example"])
+    assert (found["iat"], found["origins"]) == (int(NOW.timestamp()), [])
 
 
 def test_another_token_does_not_fit_the_signature() -> None:
@@ -284,10 +284,33 @@ def test_the_token_has_the_event_and_the_ticket_with_its_code() -> None:
     assert (event["issuerName"], event["reviewStatus"]) == (ORGANIZATION, "UNDER_REVIEW")
     assert event["eventName"]["defaultValue"] == {"language": "en", "value": CARD.event_name}
     assert event["dateTime"] == {"start": "2027-05-01T19:30:00+02:00", "end": "2027-05-01T22:00:00+02:00"}
-    assert event["venue"]["address"]["defaultValue"]["value"] == CARD.address
     assert (ticket["id"], ticket["state"]) == (f"{ISSUER}.{CARD.card_id}", "ACTIVE")
     assert ticket["barcode"] == {"type": "QR_CODE", "value": CARD.code, "alternateText": CARD.human_code}
-    assert (ticket["ticketHolderName"], ticket["ticketNumber"]) == (CARD.holder, CARD.human_code)
+
+
+def test_the_token_has_the_venue_and_whose_ticket_it_is_where_there_is_room() -> None:
+    brief = replace(CARD, code="TK1BRIEF")
+
+    payload = claims(brief)["payload"]
+    (event,), (ticket,) = payload["eventTicketClasses"], payload["eventTicketObjects"]
+
+    assert event["venue"]["address"]["defaultValue"]["value"] == brief.address
+    assert (ticket["ticketHolderName"], ticket["ticketNumber"]) == (brief.holder, brief.human_code)
+
+
+def test_an_address_that_would_be_too_long_for_a_mail_leaves_out_what_the_ticket_can_do_without() -> None:
+    wordy = replace(
+        CARD, event_name="An evening of " + "very " * 20 + "long music", venue_name="V" * 80, address="A" * 120
+    )
+
+    token = save_url(wordy).removeprefix(SAVE_URL)
+    payload = claims(wordy)["payload"]
+    (event,), (ticket,) = payload["eventTicketClasses"], payload["eventTicketObjects"]
+
+    assert len(token) <= TOKEN_LENGTH_MAX
+    assert "venue" not in event
+    assert ticket["barcode"]["value"] == wordy.code
+    assert event["eventName"]["defaultValue"]["value"] == wordy.event_name
 
 
 def test_a_ticket_that_is_off_is_inactive_and_has_no_code() -> None:

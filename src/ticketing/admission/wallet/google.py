@@ -18,6 +18,10 @@ from ticketing.admission.wallet.card import Card
 from ticketing.admission.wallet.offered import WrongKeys
 
 SAVE_URL: Final = "https://pay.google.com/gp/v/save/"
+TOKEN_LENGTH_MAX: Final = 1_800
+"""Of what stands in an address: browsers and mail programs cut longer ones."""
+SPARED: Final = ("ticketNumber", "reservationInfo", "ticketHolderName", "venue")
+"""What is left out of a ticket that would be too long, in this order: it stands on the ticket's page, or is in the code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +34,31 @@ class GooglePasses:
     key: RSAPrivateKey
     organization: str
 
-    def save_url(self, card: Card, *, origin: str, now: datetime) -> str:
-        """Where Google offers to keep this ticket. `origin` is the site that leads there."""
+    def save_url(self, card: Card, *, now: datetime) -> str:
+        """Where Google offers to keep this ticket."""
+        event, ticket = self._event(card), self._ticket(card)
+        token = self._token(event, ticket, now=now)
+        for name in SPARED:
+            if len(token) <= TOKEN_LENGTH_MAX:
+                break
+            event.pop(name, None)
+            ticket.pop(name, None)
+            token = self._token(event, ticket, now=now)
+        return f"{SAVE_URL}{token}"
+
+    def _token(self, event: dict[str, Any], ticket: dict[str, Any], *, now: datetime) -> str:
         claims = {
             "iss": self.email,
             "aud": "google",
             "typ": "savetowallet",
             "iat": int(now.timestamp()),
-            "origins": [origin],
-            "payload": {"eventTicketClasses": [self._event(card)], "eventTicketObjects": [self._ticket(card)]},
+            "origins": [],  # it is a link, and no button by a script of Google's
+            "payload": {"eventTicketClasses": [event], "eventTicketObjects": [ticket]},
         }
         header = {"alg": "RS256", "typ": "JWT", "kid": self.key_id}
         signed = f"{_part(orjson.dumps(header))}.{_part(orjson.dumps(claims))}"
         signature = self.key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
-        return f"{SAVE_URL}{signed}.{_part(signature)}"
+        return f"{signed}.{_part(signature)}"
 
     def _event(self, card: Card) -> dict[str, Any]:
         said: dict[str, Any] = {
