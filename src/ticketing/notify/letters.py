@@ -23,7 +23,6 @@ from ticketing.accounts.store import read_link, read_user
 from ticketing.admission.model import Admission, Attendee, Transfer
 from ticketing.admission.store import read_admission, read_transfer
 from ticketing.base.house import House
-from ticketing.base.ids import order_code
 from ticketing.base.money import minor_digits
 from ticketing.events.model import Event, EventStatus, Offer
 from ticketing.events.store import read_offer
@@ -170,7 +169,7 @@ class Letters:
 
         sheets = await sheets_of(self._house, order, admissions)
         name = phrases(delivery.language)["file_name"]
-        code = order_code(order.order_id)
+        code = order.code
         async with self._printing:
             content = await asyncio.to_thread(tickets_pdf, sheets, title=f"{name} {code}", language=delivery.language)
         return Attachment(f"{name}-{code}.pdf", "application/pdf", content)
@@ -196,7 +195,7 @@ class Letters:
             "event_where": ""
             if venue is None
             else ", ".join(part for part in (venue.wish.venue_name, venue.wish.city) if part),
-            "order_code": order_code(order.order_id),
+            "order_code": order.code,
             "tickets": counted(order.ticket_count, language=language),
             "total": money_in_words(order.total_amount, order.currency, language=language)
             if order.total_amount

@@ -9,8 +9,6 @@ from ticketing.admission.queries import AttendedEvent, events_attended
 from ticketing.admission.store import walk_of_user
 from ticketing.base.bounds import PAGE_LIMIT_MAX
 from ticketing.base.house import House
-from ticketing.base.ids import order_code
-from ticketing.base.money import Money
 from ticketing.base.store import Store
 from ticketing.events.model import Event
 from ticketing.events.store import event_of
@@ -30,21 +28,6 @@ class OwnOrder:
     order: Order
     event: Event
     status: PaymentStatus
-
-    @property
-    def code(self) -> str:
-        """The short code of the order, which people read out."""
-        return order_code(self.order.order_id)
-
-    @property
-    def total(self) -> Money:
-        """What it costs."""
-        return Money(self.order.total_amount, self.order.currency)
-
-    @property
-    def refunded(self) -> Money:
-        """What went back of it, or is due to."""
-        return Money(self.order.amount_refunded, self.order.currency)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from ticketing.base.ids import order_code
+from ticketing.base.money import Money
+
 if TYPE_CHECKING:
     from dataclasses import dataclass
 else:
@@ -107,6 +110,21 @@ class Order:
     def ticket_count(self) -> int:
         """How many tickets the order is for."""
         return sum(line.quantity for line in self.lines)
+
+    @property
+    def code(self) -> str:
+        """Its short code, which people read out."""
+        return order_code(self.order_id)
+
+    @property
+    def total(self) -> Money:
+        """What it costs."""
+        return Money(self.total_amount, self.currency)
+
+    @property
+    def refunded(self) -> Money:
+        """What went back of it, or is due to."""
+        return Money(self.amount_refunded, self.currency)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from ticketing.accounts.model import Principal
 from ticketing.admission.model import Admission
 from ticketing.admission.sheet import Sheet
 from ticketing.base.house import House
-from ticketing.base.ids import order_code
 from ticketing.sales import actions
 from ticketing.sales.model import Order
 from ticketing.sales.printing import sheets_of
@@ -26,7 +25,7 @@ async def tickets_to_print(house: House, drawing: Drawing, who: Principal, order
     admissions = [each for each in every if not each.is_void and each.admission_id in own]
     if not admissions:
         raise NoTickets
-    return await printed(house, drawing, order, admissions, name=f"tickets-{order_code(order.order_id)}")
+    return await printed(house, drawing, order, admissions, name=f"tickets-{order.code}")
 
 
 async def printed(

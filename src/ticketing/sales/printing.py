@@ -7,7 +7,6 @@ from ticketing.admission.model import Admission
 from ticketing.admission.sheet import Sheet
 from ticketing.admission.signing import code_of
 from ticketing.base.house import House
-from ticketing.base.ids import order_code
 from ticketing.base.money import Money
 from ticketing.catalog.posters import ground_colour
 from ticketing.events.calendar import Dated, calendar_file, event_url, host_of
@@ -51,7 +50,7 @@ def _sheet(house: House, order: Order, admission: Admission, offer: Offer, venue
         ticket_type=names.get(admission.ticket_type_id, "Ticket"),
         holder=f"{admission.attendee.first_name} {admission.attendee.last_name}".strip(),
         price=price(Money(amounts[admission.ticket_type_id], order.currency)),
-        order_code=order_code(order.order_id),
+        order_code=order.code,
         human_code=admission.human_code,
         code=code,
         terms=TERMS,
@@ -72,7 +71,7 @@ async def calendar_of(house: House, order: Order, admissions: Sequence[Admission
         venue=venue,
         uid=f"{uid}@{host_of(house.settings)}",
         url=event_url(house.settings, event.event_id),
-        words=f"{live} × ticket, order {order_code(order.order_id)}.",
+        words=f"{live} × ticket, order {order.code}.",
         is_off=live == 0,
     )
     return calendar_file([entry], name=event.event_name)

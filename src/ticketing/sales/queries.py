@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ticketing.base.ids import order_code
 from ticketing.base.money import Money
 from ticketing.base.times import shown
 from ticketing.events.model import Offer
@@ -18,7 +17,7 @@ def order_view(order: Order, *, now: datetime) -> dict[str, Any]:
     customer = order.customer
     return {
         "order_id": order.order_id,
-        "order_code": order_code(order.order_id),
+        "order_code": order.code,
         "event_id": order.event_id,
         "user_id": order.user_id,
         "payment_status": shown_payment_status(order, now=now).value,

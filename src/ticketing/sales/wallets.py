@@ -10,7 +10,6 @@ from ticketing.admission.signing import code_of
 from ticketing.admission.wallet.card import Card
 from ticketing.admission.wallet.offered import APPLE_MEDIA, Wallets
 from ticketing.base.house import House
-from ticketing.base.ids import order_code
 from ticketing.catalog.posters import ground_colour
 from ticketing.events.calendar import event_url
 from ticketing.events.model import EventStatus
@@ -68,7 +67,7 @@ async def card_of(house: House, admission: Admission) -> Card:
         longitude=None if wish is None or wish.longitude_e7 is None else wish.longitude_e7 / E7,
         ticket_type=names.get(admission.ticket_type_id, ""),
         holder=f"{admission.attendee.first_name} {admission.attendee.last_name}".strip(),
-        order_code=order_code(order.order_id),
+        order_code=order.code,
         code=None if is_off else code_of(house.keys, admission),
         human_code=None if is_off else admission.human_code,
         is_off=is_off,

@@ -17,7 +17,6 @@ from ticketing.accounts.visitor import Visitor
 from ticketing.admission.wallet.offered import wallets_of
 from ticketing.base.bounds import HOLD_EXTENSIONS_MAX
 from ticketing.base.house import House
-from ticketing.base.ids import order_code
 from ticketing.base.money import Money
 from ticketing.base.once import Keep
 from ticketing.catalog.posters import poster
@@ -78,21 +77,6 @@ class Shown:
     refund_due: Money | None
     cancellable: frozenset[str]
     """Ids of the tickets that their buyer may give back now."""
-
-    @property
-    def refunded(self) -> Money:
-        """What went back, or is to."""
-        return Money(self.order.amount_refunded, self.order.currency)
-
-    @property
-    def code(self) -> str:
-        """The short code of the order, which people read out."""
-        return order_code(self.order.order_id)
-
-    @property
-    def total(self) -> Money:
-        """What the order costs."""
-        return Money(self.order.total_amount, self.order.currency)
 
     @property
     def has_valid_tickets(self) -> bool:
