@@ -93,8 +93,7 @@ async def copy_store(source: Scanned, target: Store, *, name: str, tell: Tell, c
         _refuse_moving_source(counts, found)
         counts = found
     if outcome is not Outcome.WAS_THERE:
-        done = {"name": COMPLETE, "target_id": name}
-        await _committed(target, (Remove(UNIQUES, (BEGUN,)), Insert(UNIQUES, done)))
+        await _end(target, name)
     return Copied(outcome, counts)
 
 
@@ -125,6 +124,16 @@ async def _begin(target: Store, name: str) -> Outcome:
     except Conflict as conflict:
         raise CopyFailed("Another copy into this target began at this moment.") from conflict
     return Outcome.COPIED
+
+
+async def _end(target: Store, name: str) -> None:
+    """The target says that it is complete. Raises Conflict where somebody else marked it meanwhile."""
+    done = {"name": COMPLETE, "target_id": name}
+    try:
+        await _committed(target, (Remove(UNIQUES, (BEGUN,)), Insert(UNIQUES, done)))
+    except Conflict:
+        if await target.get(UNIQUES, (COMPLETE,)) != done:  # else it was done by a commit whose answer was lost
+            raise
 
 
 async def _copy_table(source: Scanned, target: Store, table: Table, *, is_new: bool, tell: Tell) -> int:
