@@ -6,7 +6,14 @@ from ticketing.base.bounds import IDEMPOTENCY_KEY_LENGTH_MAX
 from ticketing.sales.api.shown import OrderBody
 from ticketing.web.replies import PROBLEM_JSON
 
-KEY_REQUIRED: Final = frozenset({"/v1/orders", "/v1/orders/{order_id}/payments", "/v1/orders/{order_id}/refunds"})
+KEY_REQUIRED: Final = frozenset(
+    {
+        "/v1/orders",
+        "/v1/orders/{order_id}/payments",
+        "/v1/orders/{order_id}/refunds",
+        "/v1/orders/{order_id}/cancellations",
+    }
+)
 """What a POST there does cannot be found again without its key: it has to have one."""
 KEY_TAKEN: Final = frozenset(
     {
@@ -29,6 +36,7 @@ KEY_TAKEN: Final = frozenset(
         "/v1/admissions/{admission_id}/transfer",
         "/v1/transfers/{transfer_id}/withdraw",
         "/v1/transfers/{transfer_id}/accept",
+        "/v1/transfers/{transfer_id}/decline",
     }
 )
 """POST there may have one."""
