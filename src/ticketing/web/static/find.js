@@ -7,6 +7,7 @@ const WAIT = 250;
 let fetching = new AbortController();
 let timer = 0;
 let isTyping = false;
+let asked = location.href; // what is shown, or on its way
 
 const address = () => {
   const query = new URLSearchParams();
@@ -30,6 +31,7 @@ const fill = (made) => {
 const show = async (url, history, { filled = true } = {}) => {
   clearTimeout(timer);
   fetching.abort();
+  asked = url;
   const own = (fetching = new AbortController());
   const results = document.getElementById("results");
   results.setAttribute("aria-busy", "true");
@@ -63,6 +65,7 @@ form.addEventListener("change", (event) => {
   if (event.target.id === "when") form.elements.from.value = form.elements.to.value = "";
   if (event.target.type === "date" && event.target.value) form.elements.when.value = "";
   isTyping = false;
+  if (address() === asked) return; // a field that was left says what it said while typing: a link may be pressed at this moment
   show(address(), "push", { filled: false });
 });
 form.addEventListener("submit", (event) => {
