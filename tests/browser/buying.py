@@ -1,6 +1,7 @@
 """A buyer at the shop with a browser: finds, chooses, says who it is, pays and has the tickets, with a pointer or by keyboard alone."""
 
 import re
+import time
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -14,6 +15,7 @@ from tests.support.processes import Served
 from ticketing.web.i18n import tongue
 
 TABS_MAX = 80
+MAIL_SECONDS_MAX = 20
 HUMAN_CODE = re.compile("[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}")
 
 _FOCUS = """() => {
@@ -165,6 +167,9 @@ class Buyer:
         """The newest mail to this address, as its reader sees it."""
         self.page.goto("/outbox")
         mail = self.page.get_by_role("listitem").filter(has_text=recipient).first.get_by_role("link").first
+        until = time.monotonic() + MAIL_SECONDS_MAX
+        while not mail.count() and time.monotonic() < until:  # the outbox shows what is there, and is no mail program that looks again
+            self.page.reload()
         self.page.goto(str(mail.get_attribute("href")))
 
 
