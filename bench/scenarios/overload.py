@@ -54,7 +54,7 @@ def run(options: Options) -> Outcome:
                         _closed(
                             server,
                             next(turns),
-                            f"{FACTOR} times the clients, who wait as told {number}",
+                            f"{FACTOR} times the clients, waiting {number}",
                             connections=FACTOR * PEAK_CONNECTIONS,
                             seconds=options.seconds,
                             heeds_retry_after=True,
@@ -81,9 +81,7 @@ def _closed(
     seconds: float,
     heeds_retry_after: bool = False,
 ) -> Plan:
-    request = order_request(
-        run=name.replace(" ", "-"), event_id=offered.event_id, ticket_type_id=offered.ticket_type_id
-    )
+    request = order_request(run=_run_of(name), event_id=offered.event_id, ticket_type_id=offered.ticket_type_id)
     return Plan(
         name=name,
         host=server.host,
@@ -98,9 +96,7 @@ def _closed(
 
 
 def _open(server: Server, offered: Offered, name: str, rate: float, options: Options) -> Plan:
-    request = order_request(
-        run=name.replace(" ", "-"), event_id=offered.event_id, ticket_type_id=offered.ticket_type_id
-    )
+    request = order_request(run=_run_of(name), event_id=offered.event_id, ticket_type_id=offered.ticket_type_id)
     return Plan(
         name=name,
         host=server.host,
@@ -113,6 +109,10 @@ def _open(server: Server, offered: Offered, name: str, rate: float, options: Opt
         backlog_max=0,  # Who finds no free connection is not sent: there the generator ends, and not the server.
         server_pid=server.pid,
     )
+
+
+def _run_of(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name)  # it stands in addresses of mail too
 
 
 def completed_per_second(result: Result) -> float:
