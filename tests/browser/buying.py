@@ -168,7 +168,9 @@ class Buyer:
         self.page.goto("/outbox")
         mail = self.page.get_by_role("listitem").filter(has_text=recipient).first.get_by_role("link").first
         until = time.monotonic() + MAIL_SECONDS_MAX
-        while not mail.count() and time.monotonic() < until:  # the outbox shows what is there, and is no mail program that looks again
+        while (
+            not mail.count() and time.monotonic() < until
+        ):  # the outbox shows what is there, and is no mail program that looks again
             self.page.reload()
         self.page.goto(str(mail.get_attribute("href")))
 

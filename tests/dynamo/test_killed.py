@@ -41,7 +41,7 @@ from ticketing.storage.dynamo.schema import DYNAMO_TABLES
 from ticketing.storage.dynamo.tables import create_tables
 
 SEED: Final = int(os.environ.get("PROOF_SEED", "0")) or random.SystemRandom().randrange(1, 10**9)
-KILLS: Final = int(os.environ.get("PROOF_KILLS", "5"))
+KILLS: Final = int(os.environ.get("PROOF_KILLS", "15"))
 WRITERS: Final = 32
 STOCK: Final = 240
 Done = TypeVar("Done")

@@ -87,3 +87,36 @@ async def test_an_address_that_was_given_up_meanwhile_claims_nothing(till: Till,
 
     assert code(await claim(till.api, ada)) == (409, "email_not_proven")
     assert await ids(till.api, "/v1/users/me/orders", ada, "order_id") == set()
+
+
+async def test_two_claims_at_once_count_each_order_once(till: Till, meanwhile: MeanwhileStore) -> None:
+    await till.held(1, email=ADA)
+    ada = await sign_up(till.api.house, "ada")
+    await prove(till.api)
+    first: list[httpx.Response] = []
+
+    async def claim_too() -> None:
+        first.append(await claim(till.api, ada))
+
+    meanwhile.meanwhile = claim_too
+    second = await claim(till.api, ada)
+
+    assert (first[0].json(), second.json()) == ({"claimed": 1}, {"claimed": 0})
+
+
+async def test_another_address_proven_meanwhile_claims_nothing_of_the_one_before(
+    till: Till, meanwhile: MeanwhileStore
+) -> None:
+    await till.held(1, email=ADA)
+    ada = await sign_up(till.api.house, "ada")
+    await prove(till.api)
+
+    async def move() -> None:
+        changed = await till.api.patch("/v1/users/me", {"email": "countess@example.org"}, token=ada)
+        assert changed.status_code == 200
+        await prove(till.api, "countess@example.org")
+
+    meanwhile.meanwhile = move
+
+    assert (await claim(till.api, ada)).json() == {"claimed": 0}
+    assert await ids(till.api, "/v1/users/me/orders", ada, "order_id") == set()
