@@ -31,8 +31,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy(copied, source / name)
     uv = Path(sys.executable).with_name("uv")
     command = [uv if uv.exists() else "uv", "build", "--wheel", "--quiet", "--out-dir", folder, source]
+    certified = {
+        "UV_SYSTEM_CERTS": "true"
+    } | os.environ  # as .ci/install: the machine may know certificates that uv does not
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+        subprocess.run(command, env=certified, check=True, capture_output=True, text=True, timeout=300)
     except (OSError, subprocess.SubprocessError) as error:
         if os.environ.get("CI") == "true":
             raise
