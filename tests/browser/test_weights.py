@@ -13,6 +13,7 @@ from tests.support.browser import weight
 from tests.support.processes import Served
 
 LARGEST_PAINT_MS_MAX = 1_500
+SHIFT_MAX = 0.01  # A tenth of what counts as good: a font that comes late may move a line by a hair, and no button.
 TRIES = 6
 """The browser shares the processor with all other tests: what counts is the best of so many."""
 SLOW_4G = {"offline": False, "latency": 562.5, "downloadThroughput": 180_000, "uploadThroughput": 84_375}
@@ -78,7 +79,7 @@ def test_a_page_can_be_read_within_a_second_and_a_half_on_slow_4g_and_holds_stil
     seen = []
     for _ in range(TRIES):
         seen.append(loaded_slowly(open_page(width=360), paths[page]))
-        assert seen[-1]["shifted"] == 0
+        assert seen[-1]["shifted"] <= SHIFT_MAX
         if seen[-1]["largest"] < LARGEST_PAINT_MS_MAX:
             break
 

@@ -51,8 +51,8 @@ async def asked_while_busy(connections: Connections, *statements: str) -> tuple[
 
 
 async def begun(other: Any) -> None:
-    """The slow read is under way."""
-    query = "select 1 from pg_stat_activity where state = 'active' and query = $1"
+    """The slow read is under way: it sleeps, and has long since taken the moment as of which it reads."""
+    query = "select 1 from pg_stat_activity where wait_event = 'PgSleep' and query = $1"
     while await other.fetchval(query, SLOWLY) is None:
         await other.execute("select pg_sleep(0.005)")
 
