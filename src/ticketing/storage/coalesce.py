@@ -15,8 +15,8 @@ from ticketing.base.store import ALL, Busy, Page, Range, assert_lawful
 from ticketing.base.tables import Index, Key, Record, Table
 
 
-class Engine(Protocol):
-    """What coalescing stands on: the reads of the port, and a batch applied in one transaction."""
+class Reads(Protocol):
+    """The reads of the port, which no engine does otherwise."""
 
     async def get(self, table: Table, key: Key) -> Record | None: ...
 
@@ -34,6 +34,10 @@ class Engine(Protocol):
     ) -> Page: ...
 
     def scan(self, table: Table) -> AsyncIterator[Record]: ...
+
+
+class Engine(Reads, Protocol):
+    """What coalescing stands on: the reads of the port, and a batch applied in one transaction."""
 
     def apply(self, commits: Sequence[Sequence[Change]]) -> list[Exception | None]: ...
 
@@ -58,25 +62,8 @@ class StagingEngine(Engine, Protocol):
 
 
 @runtime_checkable
-class AwaitedEngine(Protocol):
+class AwaitedEngine(Reads, Protocol):
     """An engine that waits for a server and not for a disk: it needs no thread."""
-
-    async def get(self, table: Table, key: Key) -> Record | None: ...
-
-    async def get_many(self, table: Table, keys: Sequence[Key]) -> list[Record | None]: ...
-
-    async def query(
-        self,
-        index: Index,
-        value: str,
-        *,
-        within: Range = ALL,
-        limit: int = 20,
-        cursor: str | None = None,
-        descending: bool = False,
-    ) -> Page: ...
-
-    def scan(self, table: Table) -> AsyncIterator[Record]: ...
 
     async def apply(self, commits: Sequence[Sequence[Change]]) -> list[Exception | None]: ...
 
